@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -111,8 +111,7 @@ async def serve_ct4008(
         quirks=Quirks(aux_temperature=aux_temperature),
     )
     if cell:
-        for channel in bench.tester.channels.keys() - cells.keys():
-            bench.tester.swap_cell(channel, load_cell(cell, seed=cell_seed(seed, channel)))
+        _put_into_others(bench, cell, cells, seed)
     _begin(bench, faults, vendor)
     async with AsyncExitStack() as stack:
         clients: list[_Clients] = [rack := await stack.enter_async_context(listening(bench.handle, host, port))]
@@ -126,6 +125,12 @@ async def serve_ct4008(
         if smus is not None:
             clients += [await stack.enter_async_context(_meter(meter, host, smus)) for meter in meters.values()]
         await _until_idle(idle_exit_s, clients, [bench.tester.advance, *(meter.catch_up for meter in meters.values())])
+
+
+def _put_into_others(bench: SimulatedBench, cell: str, named: Collection[str], seed: int) -> None:
+    """Put a cell of one model, or a resistor, into each channel that has none of its own."""
+    for channel in bench.tester.channels.keys() - set(named):
+        bench.tester.swap_cell(channel, load_cell(cell, seed=cell_seed(seed, channel)))
 
 
 def _begin(bench: SimulatedBench, faults: Sequence[Fault], vendor: VendorTests | None) -> None:

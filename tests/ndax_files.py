@@ -15,6 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 VERSION = 14
+CLOCK_S = 1_700_000_000.25
+HOUR_S = 3600.0
 _PAGE, _BITS_AT, _DATA_AT, _END = 4096, 4, 132, 1
 _DATA, _STEP, _RUN_INFO = 1, 7, 18
 
@@ -117,3 +119,20 @@ def _pages(kind: int, rows: NDArray[Any]) -> bytes:
     bits = np.packbits(there, axis=1, bitorder="little")
     pages[:, _BITS_AT : _BITS_AT + bits.shape[1]] = bits
     return bytes(head) + pages.tobytes()
+
+
+def li_li(path: Path, without: tuple[str, ...] = ()) -> None:
+    """Write a Li/Li test: a rest at 0 V, 0.2 mA each way, an hour of standstill in the second half."""
+    times = np.arange(0.0, 61.0, 10.0)
+    ones = np.ones(len(times))
+    later = CLOCK_S + 60 + times
+    stood = later + 60 + np.where(times >= 30, HOUR_S, 0.0)
+    write_ndax(
+        path,
+        [
+            NdaxStep(REST, 1, 1, times, CLOCK_S + times, 0 * ones, 0 * ones),
+            NdaxStep(CC_CHG, 2, 1, times, later, 0.03 * ones, 2e-4 * ones),
+            NdaxStep(CC_DCHG, 3, 2, times, stood, -0.03 * ones, -2e-4 * ones),
+        ],
+        without,
+    )

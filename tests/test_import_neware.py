@@ -6,7 +6,6 @@ from collections.abc import Callable
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-import numpy as np
 import pytest
 
 from orchestrator.importing.errors import ImportFailed
@@ -16,27 +15,7 @@ from orchestrator.importing.read_run import ImportOptions
 from orchestrator.store import Store
 from orchestrator.tables.sample_table import sample_table
 from tests.import_rig import UTC_ZONE, imported
-from tests.ndax_files import CC_CHG, CC_DCHG, REST, NdaxStep, write_ndax
-
-CLOCK_S = 1_700_000_000.25
-HOUR_S = 3600.0
-
-
-def li_li(path: Path, without: tuple[str, ...] = ()) -> None:
-    """Write a Li/Li test: a rest at 0 V, 0.2 mA each way, an hour of standstill in the second half."""
-    times = np.arange(0.0, 61.0, 10.0)
-    ones = np.ones(len(times))
-    later = CLOCK_S + 60 + times
-    stood = later + 60 + np.where(times >= 30, HOUR_S, 0.0)
-    write_ndax(
-        path,
-        [
-            NdaxStep(REST, 1, 1, times, CLOCK_S + times, 0 * ones, 0 * ones),
-            NdaxStep(CC_CHG, 2, 1, times, later, 0.03 * ones, 2e-4 * ones),
-            NdaxStep(CC_DCHG, 3, 2, times, stood, -0.03 * ones, -2e-4 * ones),
-        ],
-        without,
-    )
+from tests.ndax_files import CLOCK_S, HOUR_S, li_li
 
 
 def decided(found: Imported) -> dict[str, str]:

@@ -9,8 +9,8 @@ import pytest
 from orchestrator.store import Store
 from orchestrator.tables.sample_table import sample_table
 from tests.import_rig import imported
+from tests.ndax_files import li_li
 from tests.readers import read_by
-from tests.test_import_neware import li_li
 
 
 @pytest.mark.reader("newarenda")

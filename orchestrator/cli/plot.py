@@ -82,10 +82,7 @@ def plot(
 
     chosen, page, kind = _cycles(cycles, over), _page(width, height, title), _kind(out)
     _check_range(voltage_range, over)
-    if temperature:
-        if over not in (None, Over.TIME):
-            raise typer.BadParameter(f"--temperature is for --over time, not for {over}")
-        over = Over.TIME
+    over = _over_time(over) if temperature else over
     runs = list(dict.fromkeys(run_ids))
     with open_store(store, read_only=True) as opened, style():
         over = over or (usual_over(opened, runs) if chosen is None else Over.CAPACITY)
@@ -110,6 +107,13 @@ def plot(
         print_json({"picture": str(file), "runs": runs, "over": over.value, "notes": notes})
     else:
         typer.echo(printable(str(file)))
+
+
+def _over_time(over: Over | None) -> Over:
+    """Return what a picture with temperatures is drawn over. Raises BadParameter where something else was asked."""
+    if over not in (None, Over.TIME):
+        raise typer.BadParameter(f"--temperature is for --over time, not for {over}")
+    return Over.TIME
 
 
 def _check_range(range_v: tuple[float, float] | None, over: Over | None) -> None:
