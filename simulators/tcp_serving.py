@@ -88,13 +88,10 @@ async def serve_ct4008(
     know the time by: its first second (unix) and when that was by this machine's monotonic clock; else both are now.
     ``faults`` spoil the wire from the beginning, in their order; their seconds are real ones. ``empty_holders``: only
     the channels of ``cells_file`` begin with cells, and ``mount`` at the CHI660E's control socket puts others in.
-    ``oven`` puts an oven around the cells of its places; ``smus`` are source meters by the same clock. ``vendor``:
-    tests that the vendor's own program has started. ``aux_temperature``: how an auxiliary input at each cell shows.
-    ``cell`` is the model, or the resistor, in each channel that ``cells_file`` does not name.
+    ``oven`` is around the cells of its places; ``smus`` are source meters by the same clock; ``vendor`` tests are
+    started already. ``aux_temperature``: how an input at each cell shows; ``cell``: what is in all other channels.
     """
-    if not speed > 0.0:
-        raise ValueError(f"speed is {speed}, expected simulated seconds per real second above 0")
-    epoch_unix_s, start_s = (time.time(), asyncio.get_running_loop().time()) if clock is None else clock
+    epoch_unix_s, start_s = _checked(clock, speed)
     entries: dict[str, CellEntry] = {} if cells_file is None else read_entries(cells_file)
     clock_s = partial(_rack_time_s, start_s, speed)
     cells = {channel: entry.build(cell_seed(seed, channel)) for channel, entry in entries.items()}
@@ -110,8 +107,7 @@ async def serve_ct4008(
         empty_holders=empty_holders,
         quirks=Quirks(aux_temperature=aux_temperature),
     )
-    if cell:
-        _put_into_others(bench, cell, cells, seed)
+    _put_into_others(bench, cell, cells, seed)
     _begin(bench, faults, vendor)
     async with AsyncExitStack() as stack:
         clients: list[_Clients] = [rack := await stack.enter_async_context(listening(bench.handle, host, port))]
@@ -127,9 +123,16 @@ async def serve_ct4008(
         await _until_idle(idle_exit_s, clients, [bench.tester.advance, *(meter.catch_up for meter in meters.values())])
 
 
+def _checked(clock: tuple[float, float] | None, speed: float) -> tuple[float, float]:
+    """Return a rack's first second (unix) and when that is by this machine's monotonic clock. Raises ValueError."""
+    if not speed > 0.0:
+        raise ValueError(f"speed is {speed}, expected simulated seconds per real second above 0")
+    return (time.time(), asyncio.get_running_loop().time()) if clock is None else clock
+
+
 def _put_into_others(bench: SimulatedBench, cell: str, named: Collection[str], seed: int) -> None:
-    """Put a cell of one model, or a resistor, into each channel that has none of its own."""
-    for channel in bench.tester.channels.keys() - set(named):
+    """Put a cell of one model, or a resistor, into each channel that has none of its own; "": into none."""
+    for channel in bench.tester.channels.keys() - set(named) if cell else ():
         bench.tester.swap_cell(channel, load_cell(cell, seed=cell_seed(seed, channel)))
 
 
