@@ -20,6 +20,7 @@ from protocols.program import (
     Loop,
     Purpose,
     Record,
+    Rest,
     Until,
     VoltageBand,
 )
@@ -114,6 +115,15 @@ def test_contact_check_judges_the_sign_of_the_current(sign: int, rest_v: float, 
 def _steps(segment: CyclingSegment, samples: list[Sample]) -> list[ExecutedStep]:
     builder = StepBuilder(segment)
     return builder.feed(samples) + builder.finish()
+
+
+def test_rest_has_no_resistance_by_the_offset_of_an_ammeter() -> None:
+    """A source meter shows picoamperes where nothing flows: voltage over them says nothing of the cell."""
+    segment = replace(SEGMENT, steps=(Rest(Until(3600.0), Ceiling()), *SEGMENT.steps))
+    samples = [sample._replace(current_a=4e-11, voltage_v=0.03, capacity_ah=4e-11) for sample in half_cycle(1, 300.0)]
+    assert [step.resistance_ohm for step in _steps(segment, samples)] == [None]
+    (charged,) = _steps(SEGMENT, half_cycle(1, 300.0))
+    assert charged.resistance_ohm == pytest.approx(300.0)
 
 
 LAST = half_cycle(1, 300.0)[-1]

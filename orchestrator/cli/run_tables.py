@@ -52,6 +52,8 @@ _STEPS = (
     Column("V/I", "ohm", figures=4, goes=1, uneven=True),
     Column("ended by"),
 )
+# What the offset of a source meter's ammeter adds up to in a rest; no instrument of ours resolves less.
+_NOTHING_AH = 1e-9
 # Cells whose voltage is the current's alone: V/I of any other is no resistance.
 _WITHOUT_OWN_VOLTAGE = frozenset({"li-li", "li-cu"})
 
@@ -159,7 +161,7 @@ def _step_row(step: Mapping[str, Any], cell_kind: str) -> tuple[object, ...]:
         step["cycle"],
         step["start_s"] / 3600,
         step["duration_s"],
-        milli(step["capacity_ah"]),
+        0.0 if abs(step["capacity_ah"]) < _NOTHING_AH else milli(step["capacity_ah"]),
         step["mean_voltage_v"],
         step["resistance_ohm"] if cell_kind in _WITHOUT_OWN_VOLTAGE else None,
         step["end_reason"],

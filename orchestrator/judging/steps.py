@@ -17,7 +17,7 @@ from operator import attrgetter
 from drivers.interfaces import EndReason, Sample
 from orchestrator.rollback import as_before
 from protocols.current_sign import Direction
-from protocols.program import CyclingSegment, Loop
+from protocols.program import CyclingSegment, Loop, Rest
 
 _STEP_COUNT = attrgetter("step_count")
 # What a last record may lack of the end of its step: half of the 0.1 s after which testers look again (reference
@@ -80,6 +80,11 @@ def end_reason(segment: CyclingSegment, last: Sample) -> EndReason:
     if ceiling.capacity_ah is not None and last.capacity_ah >= ceiling.capacity_ah * CHARGE_PART:
         return EndReason.CEILING
     return EndReason.EXTERNAL
+
+
+def _is_rest(segment: CyclingSegment, number: int) -> bool:
+    """Say whether a step passes no current: what a source meter measures of one then is its offset."""
+    return 1 <= number <= len(segment.steps) and isinstance(segment.steps[number - 1], Rest)
 
 
 class StepBuilder:
@@ -171,7 +176,7 @@ class _OpenStep:
             capacity_ah=last.capacity_ah,
             energy_wh=last.energy_wh,
             mean_voltage_v=self._mean_voltage_v(),
-            resistance_ohm=self._resistance_ohm(),
+            resistance_ohm=None if _is_rest(segment, last.step) else self._resistance_ohm(),
             end_reason=end_reason(segment, last),
             first_sequence=self._first_sequence,
             last_sequence=last.sequence,
