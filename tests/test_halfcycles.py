@@ -119,7 +119,7 @@ def _steps(segment: CyclingSegment, samples: list[Sample]) -> list[ExecutedStep]
 
 def test_rest_has_no_resistance_by_the_offset_of_an_ammeter() -> None:
     """A source meter shows picoamperes where nothing flows: voltage over them says nothing of the cell."""
-    segment = replace(SEGMENT, steps=(Rest(Until(3600.0), Ceiling()), *SEGMENT.steps))
+    segment = replace(SEGMENT, steps=(Rest(Until(3600.0)), *SEGMENT.steps))
     samples = [sample._replace(current_a=4e-11, voltage_v=0.03, capacity_ah=4e-11) for sample in half_cycle(1, 300.0)]
     assert [step.resistance_ohm for step in _steps(segment, samples)] == [None]
     (charged,) = _steps(SEGMENT, half_cycle(1, 300.0))
