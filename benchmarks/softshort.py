@@ -23,7 +23,7 @@ from statistics import median
 from benchmarks.figures import Aim, Figure, Size
 from drivers.interfaces import EndReason, Spectrum
 from orchestrator.analysis.half_cycle_slices import HalfCycle, parts
-from orchestrator.analysis.soft_short import Episode, Rule, SoftShortWatch, Verdict
+from orchestrator.analysis.soft_short_edges import Episode, Rule, SoftShortWatch, Verdict
 from simulators.cells import load_cell
 from simulators.cells.lili import LithiumSymmetricCell
 

@@ -22,7 +22,7 @@ from orchestrator.analysis.conductivity import Conductivity
 from orchestrator.analysis.impedance import Quantity
 from orchestrator.analysis.kramers_kronig import Steadiness
 from orchestrator.analysis.resistance_history import InterfaceRow
-from orchestrator.analysis.soft_short import Assessment, Verdict
+from orchestrator.analysis.soft_short_edges import Assessment, Verdict
 from orchestrator.analysis.summary import RunSummary
 from orchestrator.checks import CheckName, failed, not_asked, passed, warned
 from orchestrator.cli.app import app

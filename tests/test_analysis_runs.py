@@ -239,3 +239,9 @@ def test_page_names_every_table_and_public_name() -> None:
     text = (Path(__file__).parent.parent / "docs" / "analysis.md").read_text("utf-8")
     assert [part for part in Part if f"`{part}`" not in text] == []
     assert [name for name in analysis.__all__ if name.islower() and f"`{name}`" not in text] == []
+
+
+def test_no_analysis_has_the_name_of_a_module() -> None:
+    """``analysis.soft_short`` was the module of that name as soon as anything else had loaded it."""
+    modules = {path.stem for path in Path(analysis.__file__).parent.glob("*.py")}
+    assert modules & set(analysis.__all__) == set()

@@ -66,7 +66,7 @@ def flip(store: Path, spoilt: Path) -> None:
             seen["found"] += 1
         else:
             seen["harmless" if rows(spoilt) == before else "missed"] += 1
-    assert seen["found"] >= 10
+    assert seen["found"] >= 8
     # A letter of a text, and the last bits of a small number, betray nothing.
     assert seen["missed"] <= seen["found"] // 5, seen
 

@@ -10,12 +10,13 @@ import pytest
 from drivers.interfaces import EndReason, Sample
 from orchestrator.analysis.summary import summarize
 from orchestrator.judging.placing import ProgramWalk
+from orchestrator.judging.resuming import Position, position, remaining_segment
 from orchestrator.judging.steps import ExecutedStep, StepBuilder
 from orchestrator.runs.progress import Progress
 from orchestrator.store import Store
 from orchestrator.tables.run_data import RunData
 from protocols.program import CyclingSegment
-from tests.run_maker import CUTS_S, PROGRAM, RunMaker
+from tests.run_maker import CHARGE, CUTS_S, PROGRAM, START_UNIX_S, RunMaker, cycling, records
 from tests.station_rig import StationRig, eis_program, eis_request, measuring_service
 
 RECIPE = """
@@ -104,3 +105,14 @@ def test_contact_check_that_was_cut_is_marked_where_it_is_made_again() -> None:
 def executed(number: int) -> ExecutedStep:
     """Give the execution of a step of a segment without loops before it."""
     return ExecutedStep(number, number, 1, "cc", 0.0, 10.0, 1e-6, 0.0, 0.03, 200.0, EndReason.TIME, number, number)
+
+
+def test_charge_that_a_tester_did_not_say_is_that_of_the_steps_own_current() -> None:
+    """A record without a charge before an outage: what is left is reckoned by current and time."""
+    segment = cycling(2)
+    last = records(segment, START_UNIX_S, cut_s=60.0)[-1]._replace(capacity_ah=float("nan"))
+    there = position(segment, Position(), segment, last)
+    assert there.passed_ah == pytest.approx(CHARGE.current_a * last.step_time_s / 3600)
+    assert remaining_segment(segment, there) is not None
+    checked = position(segment, Position(), segment, last._replace(current_a=float("nan")))
+    assert checked == there

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from orchestrator.analysis.half_cycle_slices import half_cycles_of
-from orchestrator.analysis.soft_short import Verdict, assess
+from orchestrator.analysis.soft_short_edges import Verdict, assess
 from orchestrator.analysis.summary import summarize
 from orchestrator.clock.virtual import run_virtual
 from orchestrator.rack.service import Service

@@ -11,7 +11,7 @@ import pytest
 
 from drivers.interfaces import EndReason, Sample, Spectrum
 from orchestrator.analysis.half_cycle_slices import PARTS, HalfCycle, half_cycle, parts
-from orchestrator.analysis.soft_short import Rule, SoftShortWatch, Verdict, assess
+from orchestrator.analysis.soft_short_edges import Rule, SoftShortWatch, Verdict, assess
 from orchestrator.judging.steps import ExecutedStep
 from simulators.cells.lili import LithiumSymmetricCell
 from tests.cell_cycler import DISC_CM2, STEP_S, lithium_cell

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 import time
 from collections.abc import Iterator
@@ -197,6 +196,8 @@ def _owned(store: Path) -> Iterator[Store]:
     if not store.exists():
         check_place(real_path(store), read_only=True)
         open_store(store, read_only=True).close()
+    import asyncio
+
     with asyncio.Runner() as runner:
         lock = owning(store)
         try:

@@ -27,10 +27,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class OrderHere:
-    """The order of a run that is made by this process: on a bench file's instruments, or (None) simulated ones."""
+    """The order of a run that is made by this process: on a bench file's instruments, or (None) simulated ones.
+
+    ``there`` is what the file ``bench`` says, read once: between two reads it may change.
+    """
 
     given: Given
     bench: Path | None
+    there: BenchSettings | None
     cell_model: str | None
     vary: tuple[str, ...]
     seed: int | None
@@ -38,15 +42,14 @@ class OrderHere:
 
     def loaded(self, store: Path) -> Launch:
         """Read the files of the order, and the earlier run that it names, from ``store`` if no other is named."""
-        from orchestrator.bench.settings import load_bench
         from orchestrator.rack.launch import Launch
         from protocols.loading import parse_cell, parse_recipe
 
         found = gathered(self.given, store, self._settings())
         files = found.files
         cell, accept = parse_cell(files.cell.text, files.cell.file), self.options.accept_voltage
-        if self.bench:
-            where: BenchSettings | SimulatedRack = load_bench(self.bench)
+        if self.there is not None:
+            where: BenchSettings | SimulatedRack = self.there
         else:
             # A simulated cell is as it was: what was said of its voltage then holds again.
             accept = accept or str(found.before.get("accept_voltage", ""))

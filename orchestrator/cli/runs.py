@@ -74,19 +74,14 @@ def run(
         from orchestrator.cli.run_by_service import order_run
 
         raise typer.Exit(order_run(order.order(given), ServiceClient(store, url), store, wait, json))
+    from orchestrator.bench.settings import load_bench
     from orchestrator.cli.run_here import OrderHere, check_names, run_here
 
-    if simulate or _only_simulates(bench):
-        store = own_store(context, store, by_bench=not simulate)
+    there = None if bench is None else load_bench(bench)
+    if there is None or there.is_simulated:
+        store = own_store(context, store, by_bench=there is not None)
     check_names(channel=channel, label=order.label, **order.words())
-    raise typer.Exit(run_here(OrderHere(given, bench, cell_model, varied, seed, order), store, json))
-
-
-def _only_simulates(bench: Path | None) -> bool:
-    """Say whether all instruments of a bench file are simulated. Raises SettingsError for one that cannot be read."""
-    from orchestrator.bench.settings import load_bench
-
-    return bench is not None and load_bench(bench).is_simulated
+    raise typer.Exit(run_here(OrderHere(given, bench, there, cell_model, varied, seed, order), store, json))
 
 
 def own_store(context: typer.Context, store: Path, *, by_bench: bool = False) -> Path:

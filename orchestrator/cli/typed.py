@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 import select
 import sys
-import threading
+from typing import TYPE_CHECKING
 
 import typer
+
+if TYPE_CHECKING:
+    import asyncio
+    import threading
 
 _LOOKS_EVERY_S = 0.1
 
@@ -18,6 +21,10 @@ async def typed(prompt: str) -> str:
     Cancelled, it reads nothing more. A terminal that is closed raises KeyboardInterrupt, as Ctrl-C does.
     """
     typer.echo(f"{prompt}: ", nl=False, err=True)
+    # With logging and more behind it: too slow for every command's help.
+    import asyncio
+    import threading
+
     loop = asyncio.get_running_loop()
     answer: asyncio.Future[str] = loop.create_future()
     over = threading.Event()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from math import isfinite
 
 from drivers.interfaces import EndReason, Sample
 from orchestrator.judging.steps import end_reason
@@ -44,7 +45,21 @@ def position(original: CyclingSegment, base: Position, segment: CyclingSegment, 
         return Position(begun + 1)
     joined = begun == base.begun
     time_s = last.step_time_s + (base.step_time_s if joined else 0.0)
-    return Position(begun, time_s, last.capacity_ah + (base.passed_ah if joined else 0.0))
+    return Position(begun, time_s, _charge_ah(segment, last) + (base.passed_ah if joined else 0.0))
+
+
+def _charge_ah(segment: CyclingSegment, last: Sample) -> float:
+    """Return the charge of the step that a sample is in, in Ah; where the tester did not say, what its current gives.
+
+    That is the step's own current, exact while it is constant: less would let a step that ends by its capacity pass
+    more than was ordered, after an interruption. A step that bounds no current counts with the sample's.
+    """
+    if isfinite(last.capacity_ah):
+        return last.capacity_ah
+    step = segment.steps[last.step - 1]
+    bound_a = None if isinstance(step, Loop) else step.largest_a
+    current_a = abs(last.current_a) if bound_a is None else bound_a
+    return current_a * last.step_time_s / 3600 if isfinite(current_a) else 0.0
 
 
 def original_count(original: CyclingSegment, base: Position, segment: CyclingSegment, count: int) -> int | None:

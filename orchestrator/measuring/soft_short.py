@@ -12,7 +12,7 @@ from orchestrator.tables.run_steps import RunStep, StepReader
 from protocols.cell import CellKind
 
 if TYPE_CHECKING:
-    from orchestrator.analysis.soft_short import SoftShortWatch
+    from orchestrator.analysis.soft_short_edges import SoftShortWatch
     from orchestrator.runs.run import Run
     from orchestrator.store import Store
 
@@ -34,7 +34,7 @@ class SoftShortWatches:
         if run.request.program.cell.kind != CellKind.LI_LI:
             return
         # Only runs with spectra pay for numpy.
-        from orchestrator.analysis.soft_short import Rule, SoftShortWatch, Verdict
+        from orchestrator.analysis.soft_short_edges import Rule, SoftShortWatch, Verdict
 
         # Taken out until all is fed: where reading fails on the way, the next check begins anew.
         kept = self._watches.pop(run.run_id, None)

@@ -13,7 +13,7 @@ from orchestrator.analysis.half_cycle_slices import HalfCycle, half_cycles_of
 from orchestrator.analysis.impedance import Quantity
 from orchestrator.analysis.kramers_kronig import KramersKronig, Steadiness, kramers_kronig
 from orchestrator.analysis.resistance_history import InterfaceRow, interface_row
-from orchestrator.analysis.soft_short import Assessment, Verdict, assess
+from orchestrator.analysis.soft_short_edges import Assessment, Verdict, assess
 from orchestrator.analysis.step_namer import StepNamer
 from orchestrator.analysis.summary import stored_short
 from orchestrator.clock.iso_time import iso_utc
