@@ -28,6 +28,7 @@ class _Readings:
     temperatures_degc: array[float] = field(default_factory=lambda: array("d"))
 
     def add(self, unix_time_s: float, temperature_degc: float) -> None:
+        """Keep a reading; those that bear a later time are dropped."""
         if self.times_unix_s and unix_time_s <= self.times_unix_s[-1]:
             # A host's clock that was set back: what it says twice is not ordered, and the newer reading is kept.
             at = bisect_left(self.times_unix_s, unix_time_s)

@@ -67,6 +67,7 @@ class _Pages:
     count: int
 
     def frames(self, rows: int) -> Iterator[pl.DataFrame]:
+        """Read the test's records as frames of the sample table, at most ``rows`` records each, in order."""
         from orchestrator.store.sample_numbers import number_pages
 
         firsts = np.array([step.executed.first_sequence for step in self.steps])
