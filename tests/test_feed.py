@@ -151,8 +151,11 @@ async def test_full_queue_of_the_broker_is_seen_and_made_good(rack: Rack, store_
             pass
         async with feeding(store_path, mosquitto.port):
             with Subscriber(mosquitto.port, f"cellrig/{RIG}/{CHANNEL}/event") as witness:
-                numbers = [rack.event(f"{number}") for number in range(100)]
-                await come(lambda: len(witness.numbers("event")) == 100, "all at one who is there")
+                numbers: list[int] = []
+                # Ten at a time: the broker's short queue is for the witness too, when its thread gets no processor.
+                while len(numbers) < 100:
+                    numbers.extend(rack.event(f"{len(numbers)}") for _ in range(10))
+                    await come(lambda: witness.numbers("event")[-1:] == numbers[-1:], "all at one who is there")
             with Subscriber(mosquitto.port, f"cellrig/{RIG}/{CHANNEL}/event", "reader", clean=False) as reader:
                 await come(lambda: len(reader.numbers("event")) == 20, "what the broker kept")
                 numbers.append(rack.event("the next"))
