@@ -92,6 +92,10 @@ class Copper:
         if step.purpose is Purpose.CHECK:
             return before
         if step.direction is Direction.DISCHARGE:
+            if effect.set_ah is None and step.constant_a is not None and (step.target_v is None or step.target_v <= 0):
+                what = "plates lithium with neither a time nor a capacity to end it"
+                story = "A healthy cell never reaches that voltage: it plates to the step's ceiling, and the run trips."
+                raise unproven(Rule.ENDS, where, what, story)
             added = effect.largest_ah if effect.set_ah is None else -effect.set_ah
             there = before + Interval(Fraction(0) if step.target_v is not None and step.target_v > 0 else added, added)
             if there.high > self._most_ah * _ROUNDED:
