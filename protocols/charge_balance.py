@@ -166,7 +166,8 @@ def _short_strips(program: Program) -> Iterator[str]:
             ends_v = step.target_v
             if step.direction is Direction.CHARGE and ends_v is not None and ends_v <= LEAST_STRIP_V:
                 yield f"Step {test}{number}: lithium on copper is at 0 V: a strip to {ends_v:g} V ends as it begins."
-    for (index, number), plated_ah in sorted(plated.items()):
+    # The strips of a reservoir leave lithium behind on purpose: what counts is the last one.
+    for (index, number), plated_ah in sorted(plated.items())[-1:]:
         step = dict(powered(segments[index]))[number]
         longest_s, most_ah = longest(step)
         most_ah = min(most_ah, (step.largest_a or 0.0) * longest_s / _SECONDS_PER_HOUR)

@@ -31,12 +31,11 @@ from protocols.proof import CounterExample, Proof, Rule, prove
 from protocols.resolve import resolve
 from protocols.techniques import CyclicVoltammetry, Impedance
 from tests.command_line import cellrig, refused
-from tests.sound_program import CHARGE, DISCHARGE, LIMITS, RECORD, REST
+from tests.sound_program import CHARGE, DISCHARGE, LI_LI_LIMITS, LIMITS, RECORD, REST
 
 LFP = CellFacts("mine", "lfp", nominal_capacity_ah=0.001)
 LI = CellFacts("mine", "li-li", area_cm2=1.0)
 CU = CellFacts("mine", "li-cu", area_cm2=1.0)
-LI_LIMITS = replace(LIMITS, host=VoltageBand(-0.55, 0.55), tester=VoltageBand(-0.6, 0.6), absolute=VoltageBand(-1, 1))
 CU_LIMITS = replace(LIMITS, host=VoltageBand(-0.5, 3.3), tester=VoltageBand(-0.6, 3.4), absolute=VoltageBand(-1, 3.5))
 UP = ConstantCurrent(0.001, Until(time_s=3600.0, voltage_v=0.5))
 DOWN = ConstantCurrent(-0.001, Until(time_s=3600.0, voltage_v=-0.5))
@@ -75,7 +74,7 @@ def test_every_shipped_recipe_is_proven_for_every_cell_it_fits(recipe: str) -> N
 
 def test_bounds_of_a_small_program_are_what_one_counts_by_hand() -> None:
     """A rest of a minute, and three cycles of an hour each way that a voltage may end at once."""
-    proof = prove(made(REST, UP, DOWN, Loop(2, 3), cell=LI, limits=LI_LIMITS))
+    proof = prove(made(REST, UP, DOWN, Loop(2, 3), cell=LI, limits=LI_LI_LIMITS))
     assert isinstance(proof, Proof)
     assert (proof.steps, proof.shortest_s, proof.longest_s) == (7, 60.0, 60.0 + 6 * 3600)
     assert (proof.step_charge_ah, proof.charge_ah, proof.net_charge_ah) == (0.001, 0.006, (-0.003, 0.003))
@@ -84,7 +83,7 @@ def test_bounds_of_a_small_program_are_what_one_counts_by_hand() -> None:
 
 def test_a_step_that_only_its_time_ends_has_an_exact_charge() -> None:
     """What neither voltage nor current can end early passes at least what it passes at most."""
-    proof = prove(made(replace(UP, until=Until(time_s=1800.0)), DOWN, cell=LI, limits=LI_LIMITS))
+    proof = prove(made(replace(UP, until=Until(time_s=1800.0)), DOWN, cell=LI, limits=LI_LI_LIMITS))
     assert isinstance(proof, Proof)
     assert proof.shortest_s == 1800.0
     assert proof.net_charge_ah == (-0.0005, 0.0005)
@@ -94,7 +93,7 @@ _ENDLESS = replace(CHARGE, ceiling=Ceiling(capacity_ah=None, time_s=None))
 _HOLD = ConstantVoltage(CHARGE.direction, 4.0, Until(time_s=60.0, current_a=0.0005), 0.001)
 _CASES: dict[str, tuple[Rule, CellFacts, Limits, tuple[Step, ...], str]] = {
     "current of zero": (Rule.VALUES, LFP, LIMITS, (replace(CHARGE, current_a=0.0),), "a rest"),
-    "time of zero": (Rule.VALUES, LI, LI_LIMITS, (replace(UP, until=Until(time_s=0.0)),), "a time of 0"),
+    "time of zero": (Rule.VALUES, LI, LI_LI_LIMITS, (replace(UP, until=Until(time_s=0.0)),), "a time of 0"),
     "time below zero": (Rule.VALUES, LFP, LIMITS, (Rest(Until(time_s=-60.0)),), "-60"),
     "charge below zero": (Rule.VALUES, LFP, LIMITS, (replace(CHARGE, until=Until(capacity_ah=-1e-4)),), "capacity"),
     "current that is no number": (Rule.VALUES, LFP, LIMITS, (replace(CHARGE, current_a=nan),), "nan"),
@@ -133,12 +132,12 @@ _CASES: dict[str, tuple[Rule, CellFacts, Limits, tuple[Step, ...], str]] = {
         (DISCHARGE, replace(DISCHARGE, until=Until(voltage_v=3.5))),
         "every time",
     ),
-    "wrong side of zero": (Rule.ORDER, LI, LI_LIMITS, (replace(UP, until=Until(3600.0, -0.3)),), "rests at 0 V"),
+    "wrong side of zero": (Rule.ORDER, LI, LI_LI_LIMITS, (replace(UP, until=Until(3600.0, -0.3)),), "rests at 0 V"),
     "loop that stands still": (Rule.LOOPS, LFP, LIMITS, (CHARGE, Loop(1, 50)), "does nothing"),
     "loop to nowhere": (Rule.WAY, LFP, LIMITS, (CHARGE, Loop(5, 3)), "loop to 5"),
     "loop of no pass": (Rule.WAY, LFP, LIMITS, (CHARGE, DISCHARGE, Loop(1, 0)), "0 times"),
     "no step": (Rule.WAY, LFP, LIMITS, (), "nothing to run"),
-    "lithium all on one side": (Rule.CHARGE, LI, LI_LIMITS, (UP, UP, Loop(1, 50)), "bare"),
+    "lithium all on one side": (Rule.CHARGE, LI, LI_LI_LIMITS, (UP, UP, Loop(1, 50)), "bare"),
     "copper stripped too far": (
         Rule.VOLTAGE,
         CU,
@@ -182,7 +181,7 @@ def test_sound_neighbours_of_those_programs_are_proven() -> None:
         made(CHARGE, DISCHARGE, Loop(1, 50)),
         made(PULSE, REST, DISCHARGE, CHARGE, Loop(1, 20)),
         made(CHARGE, REST, Loop(1, 50)),
-        made(UP, DOWN, Loop(1, 1000), cell=LI, limits=LI_LIMITS),
+        made(UP, DOWN, Loop(1, 1000), cell=LI, limits=LI_LI_LIMITS),
         made(PLATE, STRIP, Loop(1, 50), cell=CU, limits=CU_LIMITS),
         made(PLATE, replace(STRIP, until=Until(capacity_ah=0.001)), Loop(1, 9), STRIP, cell=CU, limits=CU_LIMITS),
     ]

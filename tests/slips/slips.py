@@ -107,7 +107,7 @@ def _places(doc: Doc, *keys: str) -> list[tuple[Doc, str]]:
     return [(part, key) for step in _powered(doc) for part in (step, step["until"]) for key in keys if key in part]
 
 
-def _replaced(*keys: str, unit: str, by: str) -> Slip:
+def _replaced(*keys: str, unit: str, by: str | Callable[[re.Match[str]], str]) -> Slip:
     def slip(doc: Doc, draw: Random) -> Doc | None:
         places = [(part, key) for part, key in _places(doc, *keys) if re.search(unit, part[key])]
         if not places:
@@ -204,7 +204,7 @@ def _outside_loop(doc: Doc, draw: Random) -> Doc | None:
 
 SLIPS: dict[str, Slip] = {
     "sign: direction": _direction,
-    "sign: voltage": _replaced("voltage", unit=r"^(-?)([\d.]+)", by=lambda m: m[2] if m[1] else f"-{m[2]}"),  # type: ignore[arg-type]
+    "sign: voltage": _replaced("voltage", unit=r"^(-?)([\d.]+)", by=lambda m: m[2] if m[1] else f"-{m[2]}"),
     "unit: mA for uA, A for mA": _replaced("current", unit=r"\bmA", by="A"),
     "unit: mA/cm2 for mA": _replaced("current", unit=r"mA$", by="mA/cm2"),
     "unit: mA for mA/cm2 or mA/g": _replaced("current", unit=r"mA/\w+", by="mA"),
