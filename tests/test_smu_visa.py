@@ -23,6 +23,7 @@ from simulators.faults import Fault, Spoil
 from simulators.mux.terminal import PseudoTerminal
 from simulators.smu import Quirks, SimulatedSmu
 from simulators.smu.server import SerialLine
+from tests.ports import deaf_port
 from tests.scpi_peer import ScpiPeer
 
 SERIAL = "04412345"
@@ -213,8 +214,7 @@ async def test_a_serial_line_pulled_out_and_another_unit_behind_its_port(tmp_pat
 @pytest.mark.real_time
 async def test_nobody_listening_is_told_although_pyvisa_py_opens() -> None:
     """pyvisa-py opens a socket with nobody there; the question who it is fails as a connection (decision 32)."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        host, port = listener.getsockname()
-    unit = settings(f"TCPIP::{host}::{port}::SOCKET", "@py")
-    with pytest.raises(ConnectionFailed):
-        await SmuSource(unit, link_to(unit), 1.0).open()
+    with deaf_port() as port:
+        unit = settings(f"TCPIP::127.0.0.1::{port}::SOCKET", "@py")
+        with pytest.raises(ConnectionFailed):
+            await SmuSource(unit, link_to(unit), 1.0).open()
