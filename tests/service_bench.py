@@ -19,6 +19,7 @@ import httpx
 
 from orchestrator.cli import main
 from orchestrator.client import ServiceClient
+from orchestrator.rack.lock import owner_of
 from tests import forked_program
 
 PROGRAM = [sys.executable, "-c", "from orchestrator.cli import main; main()"]
@@ -95,6 +96,11 @@ class Bench:
         self.service = None
         assert status is not None
         return status
+
+    def until_nobody_serves(self) -> None:
+        """Wait until control is gone: it ends by itself, a moment after the process that was killed."""
+        while owner_of(self.store) is not None:
+            time.sleep(0.01)
 
     def cellrig(self, *arguments: object) -> subprocess.CompletedProcess[str]:
         """Run a command beside the store."""

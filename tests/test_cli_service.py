@@ -68,6 +68,7 @@ def test_killed_service_finds_its_run_and_says_what_happened(bench: Bench) -> No
         assert "R000001 on 21-1-3 is ordered and starts now" in bench.done(*RUN)
         seen("R000001  running .* cycle [1-9]")
         assert bench.end(signal.SIGKILL) == -signal.SIGKILL
+        bench.until_nobody_serves()
         assert "waiting for it to come back" in seen("does not answer any more|has ended")
         refused(bench.cellrig("status"), 3, "no service answers", "cellrig serve")
         bench.serve()
@@ -142,6 +143,7 @@ def test_channel_is_stopped_directly_with_the_service_dead(bench: Bench) -> None
     direct = ("stop", "--direct", "--channel", "21-1-3", "--bench", bench.bench, "--by", "ada")
     refused(bench.cellrig(*direct), 1, "the service is alive")
     bench.end(signal.SIGKILL)
+    bench.until_nobody_serves()
     assert "channel 21-1-3 is stopped: R000001" in bench.done(*direct)
     assert "is stopped already" in bench.done(*direct)
     checked = bench.cellrig("bench", "check", "--bench", bench.bench)
