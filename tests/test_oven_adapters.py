@@ -33,8 +33,8 @@ def _line(model: str = EUROTHERM, unit: int = 32) -> OvenLine:
 
 
 def _driver(port: Path, **changed: Any) -> ModbusOven:  # noqa: ANN401 - settings of any kind
-    """Give a driver at a port, which fails and tries again quickly."""
-    link = {"port": str(port), "reply_timeout_s": 0.2, "gap_ms": 0, **changed.pop("link", {})}
+    """Give a driver at a port, which tries again quickly; a busy machine has time to answer it."""
+    link = {"port": str(port), "reply_timeout_s": 10.0, "gap_ms": 0, **changed.pop("link", {})}
     quick: dict[str, Any] = {"reconnect_first_s": 0.001, "reconnect_longest_s": 0.002}
     (oven,) = ovens_of([settings_of(link=link, **quick, **changed)], wall_time)
     return oven
@@ -43,7 +43,8 @@ def _driver(port: Path, **changed: Any) -> ModbusOven:  # noqa: ANN401 - setting
 async def test_adapter_pulled_out_in_the_middle_of_a_frame(tmp_path: Path, figure: Figure) -> None:
     """Fault A01: a named error, nothing is believed of the half frame, and the next use finds the port again."""
     port, line = tmp_path / "ttyUSB0", _line()
-    oven = _driver(port)
+    # The rest of the frame is waited for, for so long.
+    oven = _driver(port, link={"reply_timeout_s": 1.5})
     async with PseudoTerminal(port, line.handle):
         await oven.open()
         line.wire.spoil(Fault(Spoil.CUT, "3", at=4))
@@ -63,7 +64,8 @@ async def test_adapters_swapped_under_their_names_are_found_by_who_answers(tmp_p
     first, second = tmp_path / "ttyUSB0", tmp_path / "ttyUSB1"
     left, right = _line(unit=32), _line(unit=33)
     ovens = [
-        _driver(port, name=name, link={"unit": unit, "other_ports": [str(other)]})
+        # At the wrong port no reply comes, for so long.
+        _driver(port, name=name, link={"unit": unit, "other_ports": [str(other)], "reply_timeout_s": 0.5})
         for port, other, name, unit in ((first, second, "left", 32), (second, first, "right", 33))
     ]
     async with PseudoTerminal(first, left.handle), PseudoTerminal(second, right.handle):
@@ -81,7 +83,7 @@ async def test_adapters_swapped_under_their_names_are_found_by_who_answers(tmp_p
 async def test_another_instrument_behind_the_port_gets_no_order(tmp_path: Path, other: str) -> None:
     """A controller of another make, or an instrument that speaks no Modbus: a named error, and nothing is set."""
     port, mux, line = tmp_path / "ttyUSB0", SimulatedMux(8), _line(OMRON, 32)
-    oven = _driver(port)
+    oven = _driver(port, link={"reply_timeout_s": 0.2 if other == "switch" else 10.0})
     async with PseudoTerminal(port, mux.handle if other == "switch" else line.handle):
         with pytest.raises(ConnectionFailed, match="no reply in 0.2 s" if other == "switch" else "told nothing else"):
             await oven.set_target(60.0)
