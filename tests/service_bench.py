@@ -88,10 +88,10 @@ class Bench:
         assert self.service.pid is not None
         os.kill(self.service.pid, how)
         if isinstance(self.service, BaseProcess):
-            self.service.join(20)
+            self.service.join(60)
             status = self.service.exitcode
         else:
-            status = self.service.wait(20)
+            status = self.service.wait(60)
         self._shown.close()
         self.service = None
         assert status is not None

@@ -174,7 +174,7 @@ def at_a_terminal(bench: Bench, answer: str, *arguments: object) -> tuple[int, s
                 shown += data.decode()
         os.close(mine)
         assert asking.stdout is not None
-        return asking.wait(20), f"{shown} {asking.stdout.read()}"
+        return asking.wait(60), f"{shown} {asking.stdout.read()}"
 
 
 def test_a_stop_at_a_terminal_says_that_it_is_final_and_a_hold_is_not(bench: Bench) -> None:
@@ -274,7 +274,7 @@ def test_connection_of_a_client_stays_open_in_real_time(bench: Bench) -> None:
     bench.serve()
     where = urlsplit(bench.url())
     assert where.hostname is not None
-    with contextlib.closing(http.client.HTTPConnection(where.hostname, where.port, timeout=20)) as connection:
+    with contextlib.closing(http.client.HTTPConnection(where.hostname, where.port, timeout=60)) as connection:
         for _ in range(2):
             connection.request("GET", "/health")
             reply = connection.getresponse()
