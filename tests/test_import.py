@@ -191,6 +191,38 @@ def test_sign_of_a_chi660e_is_asked_for(store: Store, tmp_path: Path) -> None:
         imported(store, path, zone=UTC_ZONE)
 
 
+@pytest.mark.parametrize("short", ["", "3", "3.4,0.0", "3.4,0.001,1"], ids=["time", "digit", "columns", "cycle"])
+def test_line_of_a_table_that_lacks_fields_is_refused(store: Store, tmp_path: Path, short: str) -> None:
+    """A line cut in the middle of a file is named: its fields that are not there would be read as blanks."""
+    path = half_cycles(tmp_path / "a.bdf.csv")
+    lines = path.read_text().splitlines(keepends=True)
+    path.write_text("".join([*lines[:5], f"45,{AT + 45},{short}\n", *lines[5:]]))
+    with pytest.raises(ImportFailed, match=r"its line 6 has \d of 7 columns"):
+        imported(store, path)
+    assert store.runs() == []
+
+
+@pytest.mark.parametrize("ending", ["csv", "bdf-csv", "neware-csv", "impedance-csv"])
+def test_text_that_is_cut_in_its_last_line_is_refused(store: Store, tmp_path: Path, ending: str) -> None:
+    """Wherever the last line of a text is cut, also between two digits, none of it comes in."""
+    options: dict[str, object] = {}
+    if ending == "impedance-csv":
+        path, options = tmp_path / "a.csv", {"started_unix_s": float(AT)}
+        path.write_text("1000,1.5,-0.25\n100,2.5,-0.75\n")
+    else:
+        run_id = imported(store, half_cycles(tmp_path / "a.bdf.csv")).run_id
+        path = exported(store, run_id, ending, tmp_path / "out").files[0]
+        options = {"zone": UTC_ZONE} if ending == "neware-csv" else {}
+    whole = path.read_bytes()
+    last = whole.rstrip(b"\n").rpartition(b"\n")[2]
+    for lost in range(1, len(last) + 1):
+        path.write_bytes(whole[:-lost])
+        with pytest.raises(ImportFailed, match="its last line has no end"):
+            imported(None, path, **options)
+    path.write_bytes(whole)
+    assert imported(None, path, **options).records in (2, 28)
+
+
 def test_command_says_what_it_decided_and_what_it_could_not(tmp_path: Path) -> None:
     """Each file is told with its decisions; one that fails makes the status, and hinders no other."""
     good, store = half_cycles(tmp_path / "a.bdf.csv"), tmp_path / "lab.db"

@@ -15,6 +15,7 @@ from orchestrator.tables.bdf import from_bdf
 from orchestrator.tables.bdf_terms import term_of
 from orchestrator.tables.columns import sample_schema
 from orchestrator.tables.sidecar import PARQUET_KEY, Spans, read_sidecar
+from orchestrator.tables.whole_lines import cut_line
 
 if TYPE_CHECKING:
     import polars as pl
@@ -69,6 +70,10 @@ def _csv(path: Path) -> pl.DataFrame:
         header = next(csv.reader(file), [])
     if not header or len(set(header)) < len(header):
         raise NotATable(f"{path.name}: the first line must name each column once; it is {','.join(header)[:100]!r}")
+    with path.open("rb") as file:
+        cut = cut_line(file, ",", len(header))
+    if cut is not None:
+        raise NotATable(f"{path.name}: {cut}")
     types: dict[str, Any] = {name: own.get(name) or _bdf_type(name) for name in header}
     try:
         return pl.read_csv(path, schema=types)
