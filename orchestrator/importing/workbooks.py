@@ -45,7 +45,7 @@ def read_records(path: Path) -> pl.DataFrame:
     try:
         book = load_workbook(path, read_only=True)
         try:
-            tables = [found for name in book.sheetnames if (found := _table(book[name], path.name)) is not None]
+            tables = [(name, *found) for name in book.sheetnames if (found := _table(book[name], path.name))]
             names = book.sheetnames
         finally:
             book.close()
@@ -56,10 +56,14 @@ def read_records(path: Path) -> pl.DataFrame:
             f"{path.name} has no sheet of records: none of {', '.join(names)} has columns of a kind of "
             "step, voltage, current and time; export the layer 'record' as well"
         )
-    header, rows = tables[0]
-    for other, more in tables[1:]:
-        if other == header:
-            rows += more
+    first, header, rows = tables[0]
+    for sheet, other, more in tables[1:]:
+        if other != header:
+            raise ImportFailed(
+                f"{path.name}: the sheets {first} and {sheet} hold records under other heads ({', '.join(header)}; "
+                f"{', '.join(other)}); export each alone, or all of one test with one choice of columns"
+            )
+        rows += more
     return pl.DataFrame(rows, schema=dict.fromkeys(header, pl.String()), orient="row")
 
 
