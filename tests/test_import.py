@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import stat
 from pathlib import Path
 
@@ -189,6 +190,42 @@ def test_sign_of_a_chi660e_is_asked_for(store: Store, tmp_path: Path) -> None:
     path.write_bytes(Text("i-t", [(0.0, 1e-3), (1.0, 2e-3)], ("Init E (V) = 0.5",)).bytes())
     with pytest.raises(ImportFailed, match="cathodic ones are \\(--positive discharge\\)"):
         imported(store, path, zone=UTC_ZONE)
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "words"),
+    [
+        (0, "1e300", "record 28: test_time_s is 1e"),
+        (1, "-5", "record 28: unix_time_s is -5"),
+        (1, "1e300", "record 28: unix_time_s is 1e"),
+        (2, "1e308", "record 28: voltage_v is 1e"),
+        (3, "-1e308", "record 28: current_a is -1e"),
+        (4, "1099511627776", "record 28: cycle is 1.0"),
+        (4, "-3", "record 28: cycle is -3"),
+        (5, "4611686018427387904", "record 28: step_count is 4.6"),
+    ],
+)
+def test_number_that_no_instrument_gives_is_refused(
+    store: Store, tmp_path: Path, column: int, value: str, words: str
+) -> None:
+    """A run with such a number could be neither drawn nor exported: its record is named instead."""
+    path = half_cycles(tmp_path / "a.bdf.csv")
+    lines = path.read_text().splitlines()
+    fields = lines[-1].split(",")
+    path.write_text("\n".join([*lines[:-1], ",".join([*fields[:column], value, *fields[column + 1 :]])]) + "\n")
+    with pytest.raises(ImportFailed, match=words):
+        imported(store, path)
+    assert store.runs() == []
+
+
+def test_times_of_day_in_milliseconds_are_refused(store: Store, tmp_path: Path) -> None:
+    """A column of seconds since 1970 that others have filled with milliseconds is told as what it is."""
+    path = half_cycles(tmp_path / "a.bdf.csv")
+    path.write_text(re.sub(rf",({AT // 1000}\d*),", r",\g<1>000,", path.read_text()))
+    with pytest.raises(
+        ImportFailed, match=r"record 1: unix_time_s is 1\.7e\+12, which no instrument gives \(are they milli"
+    ):
+        imported(store, path)
 
 
 @pytest.mark.parametrize("short", ["", "3", "3.4,0.0", "3.4,0.001,1"], ids=["time", "digit", "columns", "cycle"])

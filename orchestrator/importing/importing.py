@@ -11,6 +11,7 @@ from orchestrator.importing.errors import ImportFailed
 from orchestrator.importing.files import FileKind, kind_of
 from orchestrator.importing.originals import Originals, sha256_of
 from orchestrator.importing.outcome import Imported
+from orchestrator.importing.plausible import check_bounds
 from orchestrator.importing.read_run import ImportOptions, ReadRun
 from orchestrator.importing.writing import NewRun, Progress, cell_of, write_run
 from orchestrator.store.imports import ImportedFile, Imports
@@ -117,6 +118,8 @@ def import_file(
         return [Imported(path.name, "", known, file.format, file.reader, sha256, 0, file.decisions, is_known=True)]
     said(f"reading {path.name}")
     read = read_file(path, options, kind)
+    if read.table is not None:
+        check_bounds(read.table, path.name)
     new = NewRun(_cell(read, path, options), options.label or read.label)
     decisions = tuple(read.decisions.made)
     if store is None:

@@ -14,8 +14,41 @@ from orchestrator.importing.read_run import Decisions
 if TYPE_CHECKING:
     import polars as pl
 
+_MOST_UNIX_S = 1e10
+"""The year 2286: times of day in milliseconds lie above."""
+_MOST_COUNT = 2**31 - 1
+_LEAST_DEGC, _MOST_DEGC = -273.15, 1e4
+_BOUNDS: dict[str, tuple[float, float]] = {
+    "test_time_s": (-1e10, 1e10),
+    "step_time_s": (-1e10, 1e10),
+    "unix_time_s": (0, _MOST_UNIX_S),
+    "voltage_v": (-1e6, 1e6),
+    "current_a": (-1e6, 1e6),
+    "capacity_ah": (-1e9, 1e9),
+    "energy_wh": (-1e12, 1e12),
+    "temperature_degc": (_LEAST_DEGC, _MOST_DEGC),
+    "cycle": (0, _MOST_COUNT),
+    "step_count": (0, _MOST_COUNT),
+    "step": (0, _MOST_COUNT),
+}
+"""What any column may hold, far beyond what any instrument for cells gives."""
 _SLACK_S = 2.0
 """How far a time may go back where a clock of seconds is rounded or set."""
+
+
+def check_bounds(table: pl.DataFrame, name: str) -> None:
+    """Raise ImportFailed for a number that is none, or that no instrument gives, with its record. Blanks are let be."""
+    for column, (least, most) in _BOUNDS.items():
+        values = table[column].drop_nulls()
+        if values.is_between(least, most).all():
+            continue
+        bad = ~table[column].is_between(least, most).fill_null(value=True)
+        at = bad.arg_true()[0]
+        hint = " (are they milliseconds?)" if column == "unix_time_s" and (values > most).all() else ""
+        raise ImportFailed(
+            f"{name}, record {at + 1}: {column} is {table[column][at]:g}, which no instrument gives{hint}; "
+            f"{bad.sum()} of {table.height} records are so; look at the units of the file, or export it again"
+        )
 
 
 def check_order(table: pl.DataFrame, decisions: Decisions, name: str) -> None:
