@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import stat
 from pathlib import Path
 
@@ -28,25 +27,10 @@ from protocols.loading import load_cell
 from tests.chi_texts import Text
 from tests.command_line import cellrig, refused
 from tests.export_rig import exported
-from tests.import_rig import UTC_ZONE, imported
+from tests.import_rig import AT, UTC_ZONE, half_cycles, imported
 from tests.rig import CHANNEL, Rig
 
-BDF = "Test Time / s,Unix Time / s,Voltage / V,Current / A,Cycle Count / 1,Step Count / 1,Step Type\n"
-AT = 1_700_000_000
 HELD, SWEPT = [(0.0, 1e-3), (1.0, 2e-3)], [(0.1, 1e-3), (0.2, 2e-3)]
-
-
-def half_cycles(path: Path, voltage: str = "3.0") -> Path:
-    """Write a table of somebody else: two cycles of a minute each way, ended by a voltage."""
-    lines = []
-    for count in range(4):
-        for second in range(0, 61, 10):
-            time_s, current = count * 60 + second, 1e-3 if count % 2 == 0 else -9e-4
-            volt = 3.4 + (0.2 if count % 2 == 0 else -0.2) * second / 60
-            word = "CC_CHG" if count % 2 == 0 else "CC_DCH"
-            lines.append(f"{time_s},{AT + time_s},{volt:.4f},{current},{count // 2 + 1},{count + 1},{word}")
-    path.write_text(BDF + "\n".join(lines) + "\n")
-    return path
 
 
 def test_run_of_a_file_is_over_marked_and_on_no_channel_of_a_bench(store: Store, tmp_path: Path) -> None:
@@ -190,74 +174,6 @@ def test_sign_of_a_chi660e_is_asked_for(store: Store, tmp_path: Path) -> None:
     path.write_bytes(Text("i-t", [(0.0, 1e-3), (1.0, 2e-3)], ("Init E (V) = 0.5",)).bytes())
     with pytest.raises(ImportFailed, match="cathodic ones are \\(--positive discharge\\)"):
         imported(store, path, zone=UTC_ZONE)
-
-
-@pytest.mark.parametrize(
-    ("column", "value", "words"),
-    [
-        (0, "1e300", "record 28: test_time_s is 1e"),
-        (1, "-5", "record 28: unix_time_s is -5"),
-        (1, "1e300", "record 28: unix_time_s is 1e"),
-        (2, "1e308", "record 28: voltage_v is 1e"),
-        (3, "-1e308", "record 28: current_a is -1e"),
-        (4, "1099511627776", "record 28: cycle is 1.0"),
-        (4, "-3", "record 28: cycle is -3"),
-        (5, "4611686018427387904", "record 28: step_count is 4.6"),
-    ],
-)
-def test_number_that_no_instrument_gives_is_refused(
-    store: Store, tmp_path: Path, column: int, value: str, words: str
-) -> None:
-    """A run with such a number could be neither drawn nor exported: its record is named instead."""
-    path = half_cycles(tmp_path / "a.bdf.csv")
-    lines = path.read_text().splitlines()
-    fields = lines[-1].split(",")
-    path.write_text("\n".join([*lines[:-1], ",".join([*fields[:column], value, *fields[column + 1 :]])]) + "\n")
-    with pytest.raises(ImportFailed, match=words):
-        imported(store, path)
-    assert store.runs() == []
-
-
-def test_times_of_day_in_milliseconds_are_refused(store: Store, tmp_path: Path) -> None:
-    """A column of seconds since 1970 that others have filled with milliseconds is told as what it is."""
-    path = half_cycles(tmp_path / "a.bdf.csv")
-    path.write_text(re.sub(rf",({AT // 1000}\d*),", r",\g<1>000,", path.read_text()))
-    with pytest.raises(
-        ImportFailed, match=r"record 1: unix_time_s is 1\.7e\+12, which no instrument gives \(are they milli"
-    ):
-        imported(store, path)
-
-
-@pytest.mark.parametrize("short", ["", "3", "3.4,0.0", "3.4,0.001,1"], ids=["time", "digit", "columns", "cycle"])
-def test_line_of_a_table_that_lacks_fields_is_refused(store: Store, tmp_path: Path, short: str) -> None:
-    """A line cut in the middle of a file is named: its fields that are not there would be read as blanks."""
-    path = half_cycles(tmp_path / "a.bdf.csv")
-    lines = path.read_text().splitlines(keepends=True)
-    path.write_text("".join([*lines[:5], f"45,{AT + 45},{short}\n", *lines[5:]]))
-    with pytest.raises(ImportFailed, match=r"its line 6 has \d of 7 columns"):
-        imported(store, path)
-    assert store.runs() == []
-
-
-@pytest.mark.parametrize("ending", ["csv", "bdf-csv", "neware-csv", "impedance-csv"])
-def test_text_that_is_cut_in_its_last_line_is_refused(store: Store, tmp_path: Path, ending: str) -> None:
-    """Wherever the last line of a text is cut, also between two digits, none of it comes in."""
-    options: dict[str, object] = {}
-    if ending == "impedance-csv":
-        path, options = tmp_path / "a.csv", {"started_unix_s": float(AT)}
-        path.write_text("1000,1.5,-0.25\n100,2.5,-0.75\n")
-    else:
-        run_id = imported(store, half_cycles(tmp_path / "a.bdf.csv")).run_id
-        path = exported(store, run_id, ending, tmp_path / "out").files[0]
-        options = {"zone": UTC_ZONE} if ending == "neware-csv" else {}
-    whole = path.read_bytes()
-    last = whole.rstrip(b"\n").rpartition(b"\n")[2]
-    for lost in range(1, len(last) + 1):
-        path.write_bytes(whole[:-lost])
-        with pytest.raises(ImportFailed, match="its last line has no end"):
-            imported(None, path, **options)
-    path.write_bytes(whole)
-    assert imported(None, path, **options).records in (2, 28)
 
 
 def test_command_says_what_it_decided_and_what_it_could_not(tmp_path: Path) -> None:

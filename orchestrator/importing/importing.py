@@ -107,6 +107,8 @@ def import_file(
     A file that was imported before is told and passed over, unless ``again``. ``said`` is told what goes on. Raises
     ImportFailed, StoreError, OSError; nothing is left then of what it had begun.
     """
+    if not _is_text(path.name):
+        raise ImportFailed(f"{path.name!a} is a name in another encoding than this computer's; rename the file")
     kind = kind_of(path)
     if kind is FileKind.STORE:
         from orchestrator.importing.cellrig_stores import import_store
@@ -137,6 +139,15 @@ def import_file(
         originals.undo()
         raise
     return [Imported(path.name, "", run_id, read.format, read.reader, sha256, read.records, decisions)]
+
+
+def _is_text(name: str) -> bool:
+    """Return whether a file's name can be stored: one of another computer may be bytes that no text stands for."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _cell(read: ReadRun, path: Path, options: ImportOptions) -> Any:  # noqa: ANN401 - facts of a cell
