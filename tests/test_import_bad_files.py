@@ -15,6 +15,7 @@ from orchestrator.importing.errors import ImportFailed
 from orchestrator.store import Store
 from orchestrator.tables.sample_table import sample_table
 from orchestrator.tables.sidecar import sidecar_path
+from tests.command_line import cellrig, refused
 from tests.export_rig import exported
 from tests.import_rig import AT, BDF, UTC_ZONE, half_cycles, imported
 
@@ -191,3 +192,21 @@ def test_text_that_is_cut_in_its_last_line_is_refused(store: Store, tmp_path: Pa
             imported(None, path, **options)
     path.write_bytes(whole)
     assert imported(None, path, **options).records in (2, 28)
+
+
+def test_names_that_a_run_bears_are_one_line_of_letters(store: Store, tmp_path: Path) -> None:
+    """A file and what it says of its cell may have names of any length and with any bytes; pictures cannot."""
+    path = half_cycles(tmp_path / "a\x07b\nc.bdf.csv")
+    run = store.run(imported(store, path).run_id)
+    assert (run.cell, run.recipe, run.imported_from) == ("a b c", "a b c.bdf.csv", "a b c.bdf.csv")
+    table = exported(store, run.run_id, "bdf-csv", tmp_path / "out").files[0]
+    beside = sidecar_path(table)
+    facts = json.loads(beside.read_text())
+    facts["run"]["cell_facts"]["name"], facts["run"]["label"] = "\x1b[31m" + 300 * "x", "y\x00" * 100
+    beside.write_text(json.dumps(facts))
+    run = store.run(imported(store, table).run_id)
+    assert run.cell == ("[31m" + 300 * "x")[:200]
+    assert run.label == ("y " * 100)[:64]
+    for option in (("--label", 65 * "x"), ("--label", "a\x07"), ("--channel", "a\n")):
+        done = cellrig("import", path, *option, "--dry-run")
+        refused(done, 2, "at most 64 letters, and no control characters")

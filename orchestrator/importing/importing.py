@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,8 @@ from orchestrator.tables.sidecar import sidecar_path
 if TYPE_CHECKING:
     from orchestrator.store import Store
 
+LONGEST_NAME, LONGEST_LABEL = 200, 64
+"""Letters of the names that a run bears: more of a label takes no order."""
 LIBRARIES = {
     FileKind.NEWARE_NDA: ("import", ("fastnda",)),
     FileKind.NEWARE_NDAX: ("import", ("fastnda",)),
@@ -122,13 +125,12 @@ def import_file(
     read = read_file(path, options, kind)
     if read.table is not None:
         check_bounds(read.table, path.name)
-    new = NewRun(_cell(read, path, options), options.label or read.label)
+    read.channel = one_line(options.channel or read.channel)
+    new = NewRun(_cell(read, path, options), one_line(options.label or read.label, LONGEST_LABEL))
     decisions = tuple(read.decisions.made)
     if store is None:
         return [Imported(path.name, "", "", read.format, read.reader, sha256, read.records, decisions)]
-    file = ImportedFile(path.name, sha256, "", read.format, read.reader, decisions, by, time.time())
-    if options.channel:
-        read.channel = options.channel
+    file = ImportedFile(one_line(path.name), sha256, "", read.format, read.reader, decisions, by, time.time())
     originals = Originals(store.path)
     try:
         originals.keep(path, sha256)
@@ -139,6 +141,11 @@ def import_file(
         originals.undo()
         raise
     return [Imported(path.name, "", run_id, read.format, read.reader, sha256, read.records, decisions)]
+
+
+def one_line(text: str, longest: int = LONGEST_NAME) -> str:
+    """Return a name as one line of letters: in a file it may be of any length, with bytes that no picture can bear."""
+    return " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())[:longest]
 
 
 def _is_text(name: str) -> bool:
@@ -155,6 +162,7 @@ def _cell(read: ReadRun, path: Path, options: ImportOptions) -> Any:  # noqa: AN
         read.decisions.add("cell", f"{options.cell.name}, {options.cell.kind}", "--cell")
         return options.cell
     cell = cell_of(read, path.name.partition(".")[0])
+    cell = replace(cell, name=one_line(cell.name) or "unnamed")
     if read.cell is not None:
         told = "the file"
     else:
