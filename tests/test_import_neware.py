@@ -13,6 +13,7 @@ from orchestrator.importing.importing import import_file
 from orchestrator.importing.outcome import Imported
 from orchestrator.importing.read_run import ImportOptions
 from orchestrator.store import Store
+from orchestrator.tables.run_data import RunData
 from orchestrator.tables.sample_table import sample_table
 from tests.import_rig import UTC_ZONE, imported
 from tests.ndax_files import CLOCK_S, HOUR_S, li_li
@@ -264,3 +265,22 @@ def test_capacities_that_go_on_over_several_steps_are_not_those_of_a_step(
     done = imported(store, tmp_path / "a.csv", zone=UTC_ZONE)
     assert sample_table(store, done.run_id)["capacity_ah"].drop_nulls().to_list() == (capacity or [])
     assert ("both counted in 1 records" in decided(done).get("capacity", "")) == (capacity is None)
+
+
+@pytest.mark.parametrize(("unit", "is_left_out"), [("mAh", False), ("Ah", True), ("uAh", True), ("zero", True)])
+def test_capacities_in_another_unit_than_the_current_are_left_out(
+    store: Store, tmp_path: Path, unit: str, is_left_out: bool
+) -> None:
+    """Counts a thousand times off the current over time, or at zero while it flows, are no charge of any step."""
+    lines = [ENGLISH.replace("mAh", unit.replace("zero", "mAh"))]
+    for at in range(7):
+        mah = 0 if unit == "zero" else f"{at / 6:.6f}"
+        lines.append(f"{at + 1},1,1,CC Chg,0:{at}0:00,0:{at}0:00,1,3.2,{mah},2026-03-01 00:{at}0:00")
+    lines[-1] = lines[-1].replace("0:60:00", "1:00:00").replace("00:60:00", "01:00:00")
+    (tmp_path / "a.csv").write_text("\n".join(lines) + "\n")
+    done = imported(store, tmp_path / "a.csv", zone=UTC_ZONE)
+    capacities = sample_table(store, done.run_id)["capacity_ah"]
+    assert (capacities.null_count() == 7) is is_left_out
+    assert ("the current over time to 1 mAh" in decided(done).get("capacity", "")) is is_left_out
+    (step,) = RunData(store, done.run_id).steps
+    assert step.executed.capacity_ah == pytest.approx(1e-3)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from orchestrator.importing.errors import ImportFailed
 from orchestrator.importing.files import FileKind, kind_of
+from orchestrator.importing.plausible import with_plausible_counts
 from orchestrator.importing.read_run import Decisions, ImportOptions, ReadRun
 from orchestrator.importing.unknowns import (
     as_sample_table,
@@ -119,7 +120,7 @@ def _of_others(table: pl.DataFrame, path: Path, options: ImportOptions, decision
     if back:
         decisions.add("test time", f"goes back {back} times; kept", "the file, against its format")
     table = with_sign(table, options, decisions, "the format counts a charge as positive")
-    table = with_steps(table, decisions, path.name)
+    table = with_plausible_counts(with_steps(table, decisions, path.name), decisions)
     table = with_cycles(with_clock(table, options, decisions, path.name), options, decisions)
     for name in ("capacity_ah", "energy_wh"):
         if name in table.columns:

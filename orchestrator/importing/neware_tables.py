@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from orchestrator.importing.errors import ImportFailed
 from orchestrator.importing.neware_words import Head, heads_of, mode_of, shift_of_current
-from orchestrator.importing.plausible import check_order
+from orchestrator.importing.plausible import check_order, with_plausible_counts
 from orchestrator.importing.read_run import Decisions, ImportOptions, ReadRun
 from orchestrator.importing.unknowns import (
     as_sample_table,
@@ -76,6 +76,7 @@ def read_neware_table(text: pl.DataFrame, options: ImportOptions, name: str, wha
     if "test_time_s" not in table.columns:
         table = _with_summed_time(table)
     check_order(table, decisions, name)
+    table = with_plausible_counts(table, decisions)
     table = with_clock(with_rebuilt_time(table, decisions), options, decisions, name)
     table = with_cycles(table, options, decisions)
     return ReadRun(what, "cellrig", decisions, as_sample_table(table), instrument="neware")

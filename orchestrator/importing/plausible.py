@@ -32,6 +32,9 @@ _BOUNDS: dict[str, tuple[float, float]] = {
     "step": (0, _MOST_COUNT),
 }
 """What any column may hold, far beyond what any instrument for cells gives."""
+_MOST_FOLD = 3.0
+"""How far the tester's counts may be from the integral of the current: a held voltage with few records may be half."""
+_FEWEST_RECORDS = 5
 _SLACK_S = 2.0
 """How far a time may go back where a clock of seconds is rounded or set."""
 
@@ -82,3 +85,38 @@ def check_order(table: pl.DataFrame, decisions: Decisions, name: str) -> None:
     back_times = int((table["test_time_s"].diff() < -_SLACK_S).sum())
     if back_times:
         decisions.add("test time", f"goes back {back_times} times; kept", "the file")
+
+
+def with_plausible_counts(table: pl.DataFrame, decisions: Decisions) -> pl.DataFrame:
+    """Return the table without its capacities and energies where these cannot be those of its currents.
+
+    A column that was never counted, one in another unit, and one that goes on over several steps all read as charge.
+    The sum of the last counts of the steps is held against the integral of the current: both are rough where records
+    are sparse, and a thousand apart where a unit is wrong.
+    """
+    import polars as pl
+
+    if "capacity_ah" not in table.columns or not table["capacity_ah"].drop_nulls().len():
+        return table
+    step = pl.col("step_count")
+    good = table.select("step_count", "test_time_s", "current_a", "capacity_ah").drop_nulls()
+    amperes = pl.col("current_a").abs()
+    passed = (amperes + amperes.shift().over(step)) / 2 * pl.col("test_time_s").diff().over(step)
+    counted, integral = (
+        good.with_columns(passed.alias("passed"))
+        .group_by("step_count")
+        .agg(pl.col("capacity_ah").last().abs(), pl.col("passed").sum() / 3600, pl.len().alias("records"))
+        .filter(pl.col("records") >= _FEWEST_RECORDS)
+        .select(pl.col("capacity_ah").sum(), pl.col("passed").sum())
+        .row(0)
+    )
+    if integral <= 0 or counted / integral < 1 / _MOST_FOLD or counted / integral > _MOST_FOLD:
+        if max(integral, counted) <= 0:
+            return table
+        decisions.add(
+            "capacity",
+            "left out, and energy",
+            f"its counts add up to {counted * 1e3:.4g} mAh, the current over time to {integral * 1e3:.4g} mAh",
+        )
+        return table.drop("capacity_ah", "energy_wh", strict=False)
+    return table
