@@ -14,6 +14,7 @@ from typing import Annotated, Literal
 
 from pydantic import Discriminator, Field, TypeAdapter
 
+from protocols.branches import Branch, HostEnd
 from protocols.program_steps import (
     CcCv,
     Ceiling,
@@ -153,15 +154,22 @@ class Guards:
 
 @dataclass(frozen=True, slots=True)
 class CyclingSegment:
-    """A part of a program that runs whole on a battery tester. The end after the last step is implicit."""
+    """A part of a program that runs whole on a battery tester. The end after the last step is implicit.
+
+    ``prompt``: what a person is asked to do before it begins. ``after``: where the run goes on when it is over, if a
+    condition holds; else with the next segment. ``ends``: ends of its last step that the host orders.
+    """
 
     steps: tuple[Step, ...]
     record: Record
     limits: Limits
     guards: Guards = field(default_factory=Guards)
     kind: Literal["cycling"] = "cycling"
-    # Left out of the text where a recipe does not say it: hashes of earlier versions hold.
+    # Left out of the text where a recipe does not say them: hashes of earlier versions hold.
     temperature: Annotated[CellTemperature | None, Field(exclude_if=_is_none)] = None
+    prompt: Annotated[str | None, Field(exclude_if=_is_none)] = None
+    after: Annotated[tuple[Branch, ...], Field(exclude_if=_is_empty)] = ()
+    ends: Annotated[tuple[HostEnd, ...], Field(exclude_if=_is_empty)] = ()
 
     def to_json(self) -> str:
         """Give the canonical JSON text: the same segment gives the same bytes."""
@@ -179,6 +187,7 @@ class MeasurementSegment:
 
     Before it the cell rests for ``rest_s``, and on until its open-circuit voltage drifts by less than
     ``drift_v_per_min``, but no longer than ``settle_max_s`` in all. ``window``: where every voltage of it must lie.
+    ``prompt`` and ``after``: as of a cycling segment.
     """
 
     technique: Technique
@@ -187,8 +196,10 @@ class MeasurementSegment:
     drift_v_per_min: float = 0.001
     settle_max_s: float = 14400.0
     kind: Literal["measurement"] = "measurement"
-    # Left out of the text where a recipe does not say it: hashes of earlier versions hold.
+    # Left out of the text where a recipe does not say them: hashes of earlier versions hold.
     temperature: Annotated[CellTemperature | None, Field(exclude_if=_is_none)] = None
+    prompt: Annotated[str | None, Field(exclude_if=_is_none)] = None
+    after: Annotated[tuple[Branch, ...], Field(exclude_if=_is_empty)] = ()
 
     def to_json(self) -> str:
         """Give the canonical JSON text: the same segment gives the same bytes."""
