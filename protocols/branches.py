@@ -51,8 +51,12 @@ class StepEnd(StrEnum):
 
 
 class Then(StrEnum):
-    """What a branch does: leave the loop, go to a later named step, end the run, or hold it until a person decides."""
+    """What a branch does: go on with the next segment, leave the loop, go to a later named step, end or hold the run.
 
+    A run that is held goes on when a person resumes it.
+    """
+
+    GO_ON = "go_on"
     LEAVE = "leave"
     GO_TO = "go_to"
     END = "end"
@@ -130,13 +134,12 @@ class Watched(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class HostEnd:
-    """An end of the step ``step`` of a segment, its last one, that the host orders: a watched value is ``below``.
+    """An end of the last step of a segment that the host orders: a watched value is below ``below``.
 
     The step is watched from ``after_s`` of its own time on. Its own ends and ceilings hold besides.
     """
 
     watched: Watched
-    step: int
     below: float
     after_s: float = 0.0
 

@@ -158,6 +158,8 @@ class CyclingSegment:
 
     ``prompt``: what a person is asked to do before it begins. ``after``: where the run goes on when it is over, if a
     condition holds; else with the next segment. ``ends``: ends of its last step that the host orders.
+    ``checks_on_resume``: the contact checks of a segment that begins without them, because the cell came to it from
+    another one on the same channel; they are made where an interrupted run goes on in it.
     """
 
     steps: tuple[Step, ...]
@@ -170,6 +172,7 @@ class CyclingSegment:
     prompt: Annotated[str | None, Field(exclude_if=_is_none)] = None
     after: Annotated[tuple[Branch, ...], Field(exclude_if=_is_empty)] = ()
     ends: Annotated[tuple[HostEnd, ...], Field(exclude_if=_is_empty)] = ()
+    checks_on_resume: Annotated[tuple[Step, ...], Field(exclude_if=_is_empty)] = ()
 
     def to_json(self) -> str:
         """Give the canonical JSON text: the same segment gives the same bytes."""

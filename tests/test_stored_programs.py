@@ -54,7 +54,7 @@ def test_stored_program_loads_and_is_written_to_the_same_bytes(row: dict[str, st
 def test_branches_prompt_and_host_ends_change_no_text_until_they_are_set() -> None:
     """A segment without them has the text of earlier versions; one with them is read back with equal values."""
     (segment,) = resolve(load_recipe("li-li-0.4"), load_cell("bare-li-li")).cycling
-    assert {"after", "prompt", "ends"}.isdisjoint(json.loads(segment.to_json()))
+    assert {"after", "prompt", "ends", "checks_on_resume"}.isdisjoint(json.loads(segment.to_json()))
     branch = Branch(Measure.CAPACITY_FRACTION, to=3, below=0.8, of_cycle=3)
-    decided = replace(segment, after=(branch,), prompt="Look at the cell.", ends=(HostEnd(Watched.VOLTAGE, 4, 0.01),))
+    decided = replace(segment, after=(branch,), prompt="Look at the cell.", ends=(HostEnd(Watched.VOLTAGE, 0.01),))
     assert CyclingSegment.from_json(decided.to_json()) == decided != segment
