@@ -39,14 +39,15 @@ class Measure(StrEnum):
 
 
 class StepEnd(StrEnum):
-    """Why a step ended, as a branch asks for it: the tester's reasons, and an end that the host ordered."""
+    """Why a step ended, as a branch asks for it: the tester's reasons, and an end that the host ordered.
+
+    A step that reached its ceiling, or that somebody else ended, has none: such a run is tripped or held.
+    """
 
     TIME = "time"
     VOLTAGE = "voltage"
     CURRENT = "current"
     CAPACITY = "capacity"
-    CEILING = "ceiling"
-    EXTERNAL = "external"
     HOST = "host"
 
 
@@ -68,8 +69,9 @@ class Branch:
     """A condition on what was measured, and the index ``to`` of the segment with which the run goes on if it holds.
 
     ``to`` is greater than the index of the branch's own segment; the number of segments stands for the end. A run that
-    is held goes on there when a person resumes it. Exactly one of ``below`` and ``above`` is given where the measured
-    value is a number. ``of_cycle``: the cycle whose capacity is the whole of a fraction. ``reason``: the end asked for.
+    is held goes on there when a person resumes it. Exactly one of ``below`` (less than) and ``above`` (at least) is
+    given where the measured value is a number. ``of_cycle``: the cycle whose capacity is the whole of a fraction.
+    ``reason``: the end asked for. ``since``: the segment from whose begin on time and cycles count.
     """
 
     measure: Measure
@@ -98,7 +100,7 @@ class Branch:
             return f"the step before ended by {self.reason}"
         if self.measure is Measure.SHORT:
             return "the cell is shorted"
-        side, threshold = ("below", self.below) if self.below is not None else ("above", self.above)
+        side, threshold = ("below", self.below) if self.below is not None else ("at least", self.above)
         name, factor, unit = _WORDS[self.measure]
         of_cycle = f" of cycle {self.of_cycle}" if self.of_cycle is not None else ""
         return f"{name} {side} {(threshold or 0.0) * factor:.6g}{unit}{of_cycle}"

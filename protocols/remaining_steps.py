@@ -38,10 +38,11 @@ def remaining(
     """Give the segment that executes the steps and passes still to be executed; None if there are none.
 
     ``executed_steps`` is the step count of the last stored record, ``step_time_s`` and ``passed_ah`` (a magnitude) are
-    its time and charge in that step. Contact checks in front are made again, with a rest after them, and so are those of
-    a segment that was begun without them; a run that did not get past them starts anew, whole. The interrupted step keeps its voltage and taper ends, and is left out if less
-    than half a tick of the tester (0.1 s) is left of its time or charge or of their ceilings. For a step known to have
-    ended otherwise, give the count after it, with zeros. Raises ValueError for what no record of this segment can say.
+    its time and charge in that step. Contact checks in front are made again, with a rest after them, and so are those
+    of a segment that began without them; a run that did not get past them starts anew, whole. The interrupted step
+    keeps its voltage and taper ends, and is left out if less than half a tick of the tester (0.1 s) is left of its time
+    or charge or of their ceilings. For a step known to have ended otherwise, give the count after it, with zeros.
+    Raises ValueError for what no record of this segment can say.
     """
     nodes = _checked(segment, executed_steps, step_time_s, passed_ah)
     if executed_steps <= len(_in_front(segment.steps)):
