@@ -156,12 +156,15 @@ class IllegalMove(Exception):
 
 # Joins the reasons of one end: the first decided its state.
 ALSO = "; also "
-_GRAVITY = (_S.HOLDING, _S.COMPLETED, _S.FAILED, _S.STOPPED, _S.TRIPPED)
+_GRAVITY = (_S.RUNNING, _S.HOLDING, _S.COMPLETED, _S.FAILED, _S.STOPPED, _S.TRIPPED)
 
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """The state in which a run ends or is held, planned or reached, and the reason in a sentence."""
+    """The state in which a run ends or is held, planned or reached, and the reason in a sentence.
+
+    ``RUNNING`` is that of a run whose segment alone is ended: it goes on with the next one.
+    """
 
     state: RunState
     reason: str

@@ -100,15 +100,19 @@ class Branch:
             return f"the step before ended by {self.reason}"
         if self.measure is Measure.SHORT:
             return "the cell is shorted"
-        side, threshold = ("below", self.below) if self.below is not None else ("at least", self.above)
-        name, factor, unit = _WORDS[self.measure]
-        of_cycle = f" of cycle {self.of_cycle}" if self.of_cycle is not None else ""
-        return f"{name} {side} {(threshold or 0.0) * factor:.6g}{unit}{of_cycle}"
+        return f"{_WORDS[self.measure][0]} {self._threshold_told}"
 
-    def value_told(self, value: float) -> str:
-        """Give a measured value in the unit of the condition."""
+    def held_told(self, value: float) -> str:
+        """Give a measured value with the threshold on whose side it lies, in words."""
+        name, factor, unit = _WORDS[self.measure]
+        return f"{name} {value * factor:.4g}{unit}, {self._threshold_told}"
+
+    @property
+    def _threshold_told(self) -> str:
+        side, threshold = ("below", self.below) if self.below is not None else ("at least", self.above)
         _, factor, unit = _WORDS[self.measure]
-        return f"{value * factor:.6g}{unit}"
+        of_cycle = f" of cycle {self.of_cycle}" if self.of_cycle is not None else ""
+        return f"{side} {(threshold or 0.0) * factor:.6g}{unit}{of_cycle}"
 
 
 _WORDS: dict[Measure, tuple[str, float, str]] = {
@@ -151,10 +155,10 @@ class HostEnd:
         name, factor, unit = _WATCHED_WORDS[self.watched]
         return f"{name} below {self.below * factor:.6g}{unit}"
 
-    def value_told(self, value: float) -> str:
-        """Give a watched value in the unit of the condition."""
-        _, factor, unit = _WATCHED_WORDS[self.watched]
-        return f"{value * factor:.6g}{unit}"
+    def held_told(self, value: float) -> str:
+        """Give a watched value with the threshold below which it lies, in words."""
+        name, factor, unit = _WATCHED_WORDS[self.watched]
+        return f"{name} {value * factor:.4g}{unit}, below {self.below * factor:.6g}{unit}"
 
 
 _WATCHED_WORDS: dict[Watched, tuple[str, float, str]] = {

@@ -8,6 +8,7 @@ every programmable tester stores and what the step number in each of its records
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Annotated, Literal
@@ -269,6 +270,27 @@ class Program:
         guards = replace(first.guards, open_circuit=first.limits.host, open_circuit_reason=reason.strip())
         widened = replace(first, guards=guards)
         return replace(self, segments=tuple(widened if one is first else one for one in self.segments))
+
+    @property
+    def decides(self) -> bool:
+        """Whether any of its segments may lead elsewhere than to the next one."""
+        return any(segment.after for segment in self.segments)
+
+    def leaving_out(self, indices: Collection[int]) -> Program:
+        """Give the program with the segments at these indices empty, as a run has it that goes on behind them.
+
+        The indices of the others stay, and so do the numbers of the steps before them.
+        """
+        first = self.cycling[0]
+        empty = CyclingSegment((), first.record, first.limits)
+        found = (empty if index in indices else segment for index, segment in enumerate(self.segments))
+        return replace(self, segments=tuple(found)) if indices else self
+
+    def as_begun(self, begun: Collection[int]) -> Program:
+        """Give the program without what a run has left out that has begun the segments at these indices."""
+        if not self.decides or not begun:
+            return self
+        return self.leaving_out(set(range(max(begun))) - set(begun))
 
     def to_json(self) -> str:
         """Give the canonical JSON text: the same program gives the same bytes."""

@@ -40,7 +40,7 @@ def time_ahead(data: RunData) -> dict[str, Any] | None:
 
 def _step_times(data: RunData) -> StepTimes:
     """Return the durations of what the run has finished: steps, and visits to the potentiostat."""
-    times = StepTimes(data.program)
+    times = StepTimes(data.as_run)
     for step in data.steps:
         if not step.place.is_repeated_check:
             times.feed(step.place.count, step.executed)
@@ -58,7 +58,7 @@ def _begun(data: RunData) -> tuple[int, float]:
         if step.is_over and step.executed.end_reason is not EndReason.EXTERNAL:
             begun, step_time_s = begun + 1, 0.0
     if data.tests and (newest := data.tests[-1].row).is_measurement:
-        begun, step_time_s = CycleNumbers.of(data.program).steps_before(newest.segment + 1) + 1, 0.0
+        begun, step_time_s = CycleNumbers.of(data.as_run).steps_before(newest.segment + 1) + 1, 0.0
     return begun, step_time_s
 
 

@@ -20,7 +20,7 @@ of the last few the flatter one counts, so that the fall of a formation is not t
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from math import inf, isfinite
@@ -85,6 +85,8 @@ class StepTimes:
     def basis(self) -> EndBasis:
         """What an estimate rests on."""
         guards = [part.guards for part in self._program.cycling]
+        if self._program.decides:
+            return EndBasis.BOUND
         if any(guard.short_policy is ShortPolicy.COMPLETE and not guard.short_off for guard in guards):
             return EndBasis.BOUND
         return EndBasis.MEASURED if self._measured else EndBasis.FORECAST
@@ -109,6 +111,11 @@ class StepTimes:
         self._measured = {**self._measured, leaf.same: durations}
         self._newest = {**self._newest, leaf.alike: leaf.same}
         self._known = None
+
+    def go_by(self, program: Program, left_out: Collection[int]) -> None:
+        """Leave out segments, which are empty in ``program``."""
+        self._program, self._numbers, self._known = program, CycleNumbers.of(program), None
+        self._leaves = [{} if index in left_out else leaves for index, leaves in enumerate(self._leaves)]
 
     def undo(self) -> Callable[[], None]:
         """Return a function that restores the state from before a later ``feed``."""

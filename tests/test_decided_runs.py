@@ -1,0 +1,152 @@
+"""Runs that decide by what is measured, on the simulated rack: loops left, persons asked, steps ended."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from orchestrator.events import EventKind
+from orchestrator.runs.request import RunRequest
+from orchestrator.runs.run import Run
+from orchestrator.states import RunState
+from orchestrator.store import Store
+from orchestrator.tables.run_data import RunData
+from protocols import load_cell, resolve
+from protocols.loading import parse_recipe
+from tests.rig import CHANNEL, open_rig
+from tests.service_rig import check_rows, serving, state
+
+_HEAD = """
+name: decided
+title: decided
+for: [KIND]
+record: {every: 60 s, on_voltage_change: 5 mV}
+guards: {open_circuit: {low: 2.8 V, high: 4.0 V}}
+steps:
+"""
+_CYCLE = """
+      - {step: constant_current, direction: charge, current: 4 C, until: {voltage: 4.0 V}}
+      - {step: constant_current, direction: discharge, current: 4 C, until: {voltage: 2.8 V}}
+"""
+
+
+def request(steps: str, cell: str = "bare-lfp") -> RunRequest:
+    """Give a run of steps on a shipped cell."""
+    head = _HEAD.replace("KIND", "lfp" if cell.endswith("lfp") else "li-li")
+    if not cell.endswith("lfp"):
+        head = head.replace("guards: {open_circuit: {low: 2.8 V, high: 4.0 V}}\n", "")
+    return RunRequest(resolve(parse_recipe(head + steps), load_cell(cell)), CHANNEL, "decided")
+
+
+async def until(done: Callable[[], bool], within_s: float = 400_000.0, step_s: float = 20.0) -> None:
+    """Wait until something is so."""
+    async with asyncio.timeout(within_s):
+        while True:
+            if done():
+                return
+            await asyncio.sleep(step_s)
+
+
+def told(store: Store, run: Run, kind: EventKind) -> list[dict[str, Any]]:
+    """Give the data of a run's events of a kind."""
+    return [json.loads(it.data_json or "{}") for it in store.events(run.run_id) if it.kind == kind]
+
+
+def halves(store: Store, run: Run) -> list[tuple[int, int, int]]:
+    """Give segment, cycle and half-cycle of each executed step of the program."""
+    return [(it.place.segment, it.place.cycle, it.place.half_cycle) for it in RunData(store, run.run_id).steps]
+
+
+_FADES = f"""
+  - step: repeat
+    times: 6
+    until: {{capacity_below: 98 % of cycle 2, then: THEN}}
+    steps:{_CYCLE}
+  - {{step: constant_current, direction: charge, current: 1 C, until: {{time: 5 min, voltage: 4.0 V}}}}
+"""
+_WALKED = [(0, 1, 1), (0, 1, 2), (1, 2, 3), (1, 2, 4), (2, 3, 5), (2, 3, 6), (6, 4, 7)]
+
+
+@pytest.mark.parametrize("cut", ["not", "in the last step", "behind the decision"])
+async def test_loop_is_left_where_the_capacity_has_fallen_and_a_restart_decides_the_same(
+    store: Store, cut: str
+) -> None:
+    """Three passes run, three are left out without a hole in the cycles; a restart on the way changes none of it."""
+    async with open_rig(cells={CHANNEL: "bare-lfp"}) as rig:
+        async with serving(rig, store) as service:
+            run = service.submit(request(_FADES.replace("THEN", "leave")), "ada")
+            if cut == "in the last step":
+                await until(lambda: run.progress.index == 2 and run.last is not None and run.last.step_count == 2)
+            elif cut == "behind the decision":
+                await until(lambda: run.progress.index == 2 and run.last is not None and run.last.step_count == 2)
+                await until(lambda: run.progress.index == 6, step_s=0.5)
+            else:
+                await until(lambda: run.state.is_over)
+        if cut != "not":
+            await asyncio.sleep(2000.0)
+            async with serving(rig, store) as service:
+                await until(lambda: all(run.state.is_over for run in service.runs) and bool(service.runs))
+        (decided,) = told(store, run, EventKind.DECIDED)
+        assert (decided["segment"], decided["to"], decided["then"], decided["below"]) == (2, 6, "leave", 0.98)
+        assert decided["value"] == pytest.approx(0.971, abs=0.003)
+        assert halves(store, run) == _WALKED
+        assert [it.cycle for test in store.tests(run.run_id) for it in store.cycles(test.id)] == [1, 2, 3, 4]
+        assert len(told(store, run, EventKind.CONDITION_UNKNOWN)) == 1
+        check_rows(rig, store, run.run_id)
+
+
+async def test_run_ends_with_the_condition_as_its_reason(store: Store) -> None:
+    """``then: end`` leaves everything else out; the run is completed, and says by what."""
+    async with open_rig(cells={CHANNEL: "bare-lfp"}) as rig, serving(rig, store) as service:
+        run = service.submit(request(_FADES.replace("THEN", "end")), "ada")
+        await until(lambda: run.state.is_over)
+        assert state(run) is RunState.COMPLETED
+        assert run.reason.startswith("program finished: capacity 97")
+        assert [test.segment for test in store.tests(run.run_id)] == [0, 1, 2]
+        assert run.update().cycle == 3
+
+
+@pytest.mark.parametrize("restarts", [False, True])
+async def test_recipe_holds_the_run_once_and_a_person_resumes_it_behind_the_decision(
+    store: Store, restarts: bool
+) -> None:
+    """``then: hold`` waits for a person; resumed, also by another service, the run goes on with the next pass."""
+    hold = _FADES.replace("THEN", "hold").replace("times: 6", "times: 3")
+    async with open_rig(cells={CHANNEL: "bare-lfp"}) as rig:
+        async with serving(rig, store) as service:
+            run = service.submit(request(hold), "ada")
+            await until(lambda: run.state is RunState.HOLDING)
+            assert "the recipe holds it behind segment 3: capacity 97" in run.reason
+            if not restarts:
+                await service.resume(run.run_id, "ada")
+                await until(lambda: run.state.is_over)
+        if restarts:
+            async with serving(rig, store) as service:
+                await until(lambda: bool(service.runs))
+                run = await service.resume(run.run_id, "bob")
+                await until(lambda: run.state.is_over)
+        assert state(run) is RunState.COMPLETED
+        assert [test.segment for test in store.tests(run.run_id)] == [0, 1, 2, 3]
+        assert len(told(store, run, EventKind.DECIDED)) == 1
+
+
+async def test_run_waits_for_a_person_where_the_recipe_asks_for_one(store: Store) -> None:
+    """At a prompt the cell rests until somebody resumes the run, who is not asked again after a restart."""
+    charge = "  - {step: constant_current, direction: charge, current: 1 C, until: {time: 5 min, voltage: 4.0 V}}\n"
+    async with open_rig(cells={CHANNEL: "bare-lfp"}) as rig:
+        async with serving(rig, store) as service:
+            run = service.submit(request(f"{charge}  - {{step: prompt, text: Fill the oven.}}\n{charge}"), "ada")
+            await until(lambda: run.state is RunState.AWAITING_OPERATOR)
+            assert run.reason == "Fill the oven.; then resume the run"
+            await asyncio.sleep(600.0)
+            assert len(store.tests(run.run_id)) == 1
+        async with serving(rig, store) as service:
+            await until(lambda: bool(service.runs))
+            run = await service.resume(run.run_id, "bob")
+            await until(lambda: run.state.is_over)
+        assert state(run) is RunState.COMPLETED
+        assert len(told(store, run, EventKind.PERSON_ASKED)) == 1
