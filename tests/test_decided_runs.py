@@ -17,6 +17,7 @@ from orchestrator.store import Store
 from orchestrator.tables.run_data import RunData
 from protocols import load_cell, resolve
 from protocols.loading import parse_recipe
+from simulators.faults import Fault, Spoil
 from tests.rig import CHANNEL, open_rig
 from tests.service_rig import check_rows, serving, state
 
@@ -25,20 +26,18 @@ name: decided
 title: decided
 for: [KIND]
 record: {every: 60 s, on_voltage_change: 5 mV}
-guards: {open_circuit: {low: 2.8 V, high: 4.0 V}}
 steps:
 """
+_CHARGED = "guards: {open_circuit: {low: 2.8 V, high: 4.0 V}}\n"
 _CYCLE = """
       - {step: constant_current, direction: charge, current: 4 C, until: {voltage: 4.0 V}}
       - {step: constant_current, direction: discharge, current: 4 C, until: {voltage: 2.8 V}}
 """
 
 
-def request(steps: str, cell: str = "bare-lfp") -> RunRequest:
+def request(steps: str, cell: str = "bare-lfp", more: str = _CHARGED) -> RunRequest:
     """Give a run of steps on a shipped cell."""
-    head = _HEAD.replace("KIND", "lfp" if cell.endswith("lfp") else "li-li")
-    if not cell.endswith("lfp"):
-        head = head.replace("guards: {open_circuit: {low: 2.8 V, high: 4.0 V}}\n", "")
+    head = _HEAD.replace("KIND", "lfp" if cell.endswith("lfp") else "li-li").replace("steps:", f"{more}steps:")
     return RunRequest(resolve(parse_recipe(head + steps), load_cell(cell)), CHANNEL, "decided")
 
 
@@ -150,3 +149,53 @@ async def test_run_waits_for_a_person_where_the_recipe_asks_for_one(store: Store
             await until(lambda: run.state.is_over)
         assert state(run) is RunState.COMPLETED
         assert len(told(store, run, EventKind.PERSON_ASKED)) == 1
+
+
+_COLLAPSES = """
+  - step: constant_current
+    direction: discharge
+    current: 1 mA/cm2
+    until: {time: 20 h, collapse: {below: 30 %, after: 10 min}}
+    when: {ended_by: host, then: go to look}
+  - {step: constant_current, direction: charge, current: 1 mA/cm2, until: {time: 1 h}}
+  - {step: rest, name: look, until: {time: 10 h, drift_below: 1 mV/h}}
+"""
+_MARKED = "guards: {short: {policy: mark, reason: the collapse ends the plating}}\n"
+
+
+@pytest.mark.parametrize("trouble", ["none", "the tester is silent", "restart in the step", "restart behind it"])
+async def test_plating_ends_when_its_voltage_collapses_whatever_comes_between(store: Store, trouble: str) -> None:
+    """The step is stopped and confirmed, all its records are stored, and the run goes to the step that it names."""
+    request_ = request(_COLLAPSES, "bare-li-li", _MARKED)
+    async with open_rig(cells={CHANNEL: "bare-li-li"}) as rig:
+        async with serving(rig, store) as service:
+            run = service.submit(request_, "ada")
+            await asyncio.sleep(3600.0)
+            if trouble == "the tester is silent":
+                rig.tester.faults.before("stop", lambda *_: rig.bench.wire.spoil(Fault(Spoil.SILENT, None, None)))
+            if trouble != "restart in the step":
+                rig.bench.tester.short_cell(CHANNEL, 1.0)
+                await until(lambda: bool(told(store, run, EventKind.HOST_END)), 600.0, 1.0)
+            if trouble == "the tester is silent":
+                await until(lambda: run.state is RunState.UNKNOWN, 6000.0)
+                assert "not confirmed" in run.reason
+                rig.tester.faults.mend()
+                rig.bench.wire.mend()
+            elif trouble == "restart behind it":
+                await until(lambda: bool(told(store, run, EventKind.SEGMENT_ENDED)), 600.0, 0.1)
+            if not trouble.startswith("restart"):
+                await until(lambda: run.state.is_over)
+        if trouble == "restart in the step":
+            rig.bench.tester.short_cell(CHANNEL, 1.0)
+        if trouble.startswith("restart"):
+            await asyncio.sleep(600.0)
+            async with serving(rig, store) as service:
+                await until(lambda: bool(service.runs) and service.runs[-1].state.is_over)
+                run = service.runs[-1]
+        assert (state(run), run.reason) == (RunState.COMPLETED, "program finished")
+        assert [test.segment for test in store.tests(run.run_id)] == [0, 2]
+        assert [it["segment"] for it in told(store, run, EventKind.SEGMENT_ENDED)] == [0, 2]
+        (decided,) = told(store, run, EventKind.DECIDED)
+        assert (decided["to"], decided["reason"]) == (2, "the step before ended by host")
+        assert store.open_intents() == []
+        check_rows(rig, store, run.run_id)

@@ -291,6 +291,10 @@ class RecordPipeline:
             if it.action is not Action.MARK or it.kind in TROUBLE_KINDS or self._guards.is_untold(it)
         )
 
+    def forget_host_end(self) -> None:
+        """Drop the end of the segment that was found again, after a restart: its stop was confirmed before."""
+        self._findings = tuple(it for it in self._findings if it.action is not Action.END_SEGMENT)
+
     def finish(self, *, run_is_over: bool = False) -> None:
         """Judge and save the last step of a finished test; a cycle stays open as long as its run may go on.
 

@@ -366,6 +366,8 @@ class Run:
             self._adopt_test(identity, row.id, row.started_unix_s)
             if self.records is not None:
                 await self.records.replay()
+        if self.records is not None and self.border.is_ended:
+            self.records.forget_host_end()
 
     def count_trace(self, test: int) -> None:
         """Add the time and the samples of a measurement's test to the run's totals; a spectrum has none."""
