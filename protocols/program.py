@@ -274,7 +274,12 @@ class Program:
     @property
     def decides(self) -> bool:
         """Whether any of its segments may lead elsewhere than to the next one."""
-        return any(segment.after for segment in self.segments)
+        return self.decides_from(0)
+
+    def decides_from(self, index: int) -> bool:
+        """Tell whether any of its segments from this one on may lead elsewhere than to the next one."""
+        ahead = enumerate(self.segments[index:], index)
+        return any(branch.to > place + 1 for place, segment in ahead for branch in segment.after)
 
     def leaving_out(self, indices: Collection[int]) -> Program:
         """Give the program with the segments at these indices empty, as a run has it that goes on behind them.

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from drivers.interfaces import EndReason
 from orchestrator.events import EventKind
 from orchestrator.runs.request import RunRequest
 from orchestrator.runs.run import Run
@@ -20,6 +21,7 @@ from protocols.loading import parse_recipe
 from simulators.faults import Fault, Spoil
 from tests.rig import CHANNEL, open_rig
 from tests.service_rig import check_rows, serving, state
+from tests.station_rig import RECIPE, StationRig, eis_request, measuring_service
 
 _HEAD = """
 name: decided
@@ -160,6 +162,10 @@ _COLLAPSES = """
   - {step: constant_current, direction: charge, current: 1 mA/cm2, until: {time: 1 h}}
   - {step: rest, name: look, until: {time: 10 h, drift_below: 1 mV/h}}
 """
+_BEHIND = """    until:
+      - {cycles: 4}
+      - {time: 1 h, then: hold}
+"""
 _MARKED = "guards: {short: {policy: mark, reason: the collapse ends the plating}}\n"
 
 
@@ -199,3 +205,54 @@ async def test_plating_ends_when_its_voltage_collapses_whatever_comes_between(st
         assert (decided["to"], decided["reason"]) == (2, "the step before ended by host")
         assert store.open_intents() == []
         check_rows(rig, store, run.run_id)
+
+
+@pytest.mark.parametrize("restarts", [False, True])
+async def test_condition_behind_a_spectrum_holds_the_run_and_leads_out_of_the_loop(
+    station_rig: StationRig, store: Store, restarts: bool
+) -> None:
+    """Each pass ends with a measurement: the first holds once, the second leaves, also with another service."""
+    text = RECIPE.replace("    times: 2\n    steps:\n      - step", f"    times: 3\n{_BEHIND}    steps:\n      - step")
+    async with measuring_service(station_rig, store) as service:
+        run = service.submit(eis_request(text=text), "ada")
+        await until(lambda: run.state is RunState.HOLDING)
+        assert run.reason.startswith("the recipe holds it behind segment 4: time ")
+        if not restarts:
+            await service.resume(run.run_id, "ada")
+            await until(lambda: run.state.is_over)
+    if restarts:
+        async with measuring_service(station_rig, store) as service:
+            await until(lambda: bool(service.runs))
+            run = await service.resume(run.run_id, "bob")
+            await until(lambda: run.state.is_over)
+    assert state(run) is RunState.COMPLETED
+    assert run.reason == "program finished: cycles 4, at least 4"
+    assert [test.segment for test in store.tests(run.run_id)] == [0, 1, 2, 3, 4, 5]
+    assert [it["then"] for it in told(store, run, EventKind.DECIDED)] == ["hold", "leave"]
+    assert [it.cycle for it in store.measurements(run.run_id)] == [0, 2, 4]
+
+
+async def test_titration_ends_where_its_pulse_meets_the_voltage(store: Store) -> None:
+    """Pulses and rests follow each other without a contact check until a pulse ends by its voltage; then the charge."""
+    steps = """
+  - {step: constant_current, direction: charge, current: 4 C, until: {time: 6 min, voltage: 4.0 V}}
+  - step: repeat
+    times: 60
+    steps:
+      - step: constant_current
+        direction: discharge
+        current: 4 C
+        until: {time: 3 min, voltage: 2.8 V}
+        when: {ended_by: voltage}
+      - {step: rest, until: {time: 2 min}}
+  - {step: constant_current, direction: charge, current: 4 C, until: {time: 3 min, voltage: 4.0 V}}
+"""
+    async with open_rig(cells={CHANNEL: "bare-lfp"}) as rig, serving(rig, store) as service:
+        run = service.submit(request(steps), "ada")
+        await until(lambda: run.state.is_over)
+        (decided,) = told(store, run, EventKind.DECIDED)
+        assert decided["to"] == len(run.request.program.segments) - 1 > decided["segment"] + 40
+        data = RunData(store, run.run_id)
+        assert [cycle.cycle for cycle in data.cycles] == [1, 2]
+        assert [it.cycle for test in store.tests(run.run_id) for it in store.cycles(test.id)] == [1, 2]
+        assert data.cycles[0].discharge_end_reason is EndReason.VOLTAGE

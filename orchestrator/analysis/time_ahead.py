@@ -27,13 +27,14 @@ def time_ahead(data: RunData) -> dict[str, Any] | None:
     left_s = times.left_s(*_begun(data))
     if left_s is not None and data.tests:
         left_s += soaks_s(data.program, data.tests[-1].row.segment + 1)
+    reached = data.tests[-1].row.segment if data.tests else 0
     goes_on = left_s is not None and at_unix_s is not None and (state.is_live or state.has_its_channel)
     end_unix_s = at_unix_s + left_s if goes_on and at_unix_s is not None and left_s is not None else None
     return {
         "time_left_s": left_s,
         "expected_end_unix_s": end_unix_s,
         "expected_end": None if end_unix_s is None else iso_utc(end_unix_s),
-        "end_known_by": (EndBasis.UNKNOWN if left_s is None else times.basis).value,
+        "end_known_by": (EndBasis.UNKNOWN if left_s is None else times.basis(reached)).value,
         "at_unix_s": at_unix_s,
     }
 

@@ -13,7 +13,7 @@ of the last few the flatter one counts, so that the fall of a formation is not t
 >>> from protocols.loading import load_cell, load_recipe
 >>> from protocols.resolve import resolve
 >>> times = StepTimes(resolve(load_recipe("li-plating-1.0"), load_cell("bare-li-li")))
->>> times.left_s(0, 0.0) == 72610.0, times.basis.value
+>>> times.left_s(0, 0.0) == 72610.0, times.basis().value
 (True, 'bound')
 """
 
@@ -81,11 +81,10 @@ class StepTimes:
         # What was asked for last: the executions that had begun, the time of the last of them and of all later ones.
         self._known: tuple[int, float, float] | None = None
 
-    @property
-    def basis(self) -> EndBasis:
-        """What an estimate rests on."""
+    def basis(self, index: int = 0) -> EndBasis:
+        """Return what an estimate rests on for a run that has reached the segment ``index``."""
         guards = [part.guards for part in self._program.cycling]
-        if self._program.decides:
+        if self._program.decides_from(index):
             return EndBasis.BOUND
         if any(guard.short_policy is ShortPolicy.COMPLETE and not guard.short_off for guard in guards):
             return EndBasis.BOUND

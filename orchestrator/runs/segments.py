@@ -132,7 +132,7 @@ class SegmentBorder:
 
     def follow(self, index: int) -> None:
         """Go where the stored decision behind a measurement leads, after a restart."""
-        decided = self.decisions.stored(index) if self._run.progress.program.decides else None
+        decided = self.decisions.stored(index) if self._run.progress.program.segments[index].after else None
         self._go_to(index, decided, may_hold=True)
 
     def _leave(self, *, may_hold: bool) -> None:
