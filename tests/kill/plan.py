@@ -29,7 +29,8 @@ _COUNTS = {"sample commit open": 12, "samples committed": 12, "steps saved": 6}
 class Order:
     """One run that is wanted; with ``measures`` a potentiostat takes a spectrum before its cycles and after them.
 
-    ``degc`` is the temperature that it wants in its oven.
+    With ``decides`` its cycles are the passes of a loop that it leaves behind the second of three. ``degc`` is the
+    temperature that it wants in its oven.
     """
 
     channel: str
@@ -37,6 +38,7 @@ class Order:
     half_cycle_s: float
     measures: bool = False
     degc: float | None = None
+    decides: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +143,8 @@ def full_matrix() -> list[Plan]:
     between = [name for name in rests if name in _MEASURING]
     rests = [name for name in rests if name not in _MEASURING]
     first = Plan(1, queue, (*(Life(f"{name}:1", 3.0, attended=True) for name in _STARTS), Life(attended=True)))
-    second = Plan(2, queue[:1], (*(Life(f"{name}:1", 3.0) for name in rests), Life()))
+    deciding = tuple(replace(order, measures=False, decides=True) for order in queue[:1])
+    second = Plan(2, deciding, (*(Life(f"{name}:1", 3.0) for name in rests), Life("segment left:1", 6.0), Life()))
     # Each stop of a run that goes on: after a death on its way only the store says that the channel's rest is ours.
     third = [
         Plan(3, queue[:1], (Life(f"{name}:1", 3.0, stop_after_s=60.0, holds=holds), Life(attended=holds)))
@@ -159,7 +162,8 @@ def _cut(whole: Plan, lives: int) -> Plan:
 
 def _order(random: Random, channel: str) -> Order:
     cycles, half_cycle_s = random.randint(2, 3), random.choice((600.0, 900.0, 1500.0))
-    return Order(channel, cycles, half_cycle_s, measures=random.random() < 0.2)
+    measures = random.random() < 0.2
+    return Order(channel, cycles, half_cycle_s, measures, decides=not measures and half_cycle_s == 900.0)
 
 
 def _life(random: Random) -> Life:
