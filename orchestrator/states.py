@@ -141,12 +141,14 @@ class EndBasis(StrEnum):
 
     ``MEASURED``: what this run has done so far; ``FORECAST``: the program alone, as long as nothing is measured;
     ``BOUND``: the end of its program, where the run ends with the cell, of which no time is known, and earlier;
+    ``CONDITION``: the end of its program, which a condition on what is measured may bring about earlier;
     ``UNKNOWN``: nothing, because a step has no bound.
     """
 
     MEASURED = "measured"
     FORECAST = "forecast"
     BOUND = "bound"
+    CONDITION = "condition"
     UNKNOWN = "unknown"
 
 

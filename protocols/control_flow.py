@@ -18,6 +18,11 @@ def targets(steps: Sequence[RecipeStep]) -> dict[str, Path]:
     return {name: named[name] for name in wanted if name in named}
 
 
+def asks_for_shorts(steps: Sequence[RecipeStep]) -> bool:
+    """Tell whether any condition asks for a short."""
+    return any(block.short for _, _, blocks, _ in _decisions(steps) for block in blocks)
+
+
 def flow_flaws(steps: Sequence[RecipeStep]) -> Iterator[Flaw]:
     """Give what of the names, conditions and prompts of a recipe cannot be: its place, what was seen, and expected."""
     named: dict[str, Path] = {}

@@ -57,6 +57,19 @@ def between_s(program: Program, path: Sequence[int]) -> float:
     return BETWEEN_S * sum(_follows(first, second) for first, second in pairwise(parts))
 
 
+def notes(program: Program, rest_s: float) -> list[str]:
+    """Say what of a program depends on what is measured, and where it waits for a person; nothing of most programs."""
+    found = []
+    if program.decides:
+        at = sum(bool(segment.after) for segment in program.segments)
+        found.append(f"it decides at {at} places by what is measured; the times are those of a run in which none holds")
+    if rest_s:
+        found.append(f"between programs of the tester the cell rests for {rest_s / 60:.0f} min in all")
+    if asked := sum(segment.prompt is not None for segment in program.segments):
+        found.append(f"it waits for a person {asked} times" if asked > 1 else "it waits for a person once")
+    return found
+
+
 def _follows(first: Segment, second: Segment) -> bool:
     is_cycling = isinstance(first, CyclingSegment) and isinstance(second, CyclingSegment)
     return is_cycling and first.temperature == second.temperature and second.prompt is None

@@ -17,8 +17,9 @@ from pydantic import model_validator
 from pydantic_core import PydanticCustomError
 
 from protocols.cell import AT_ZERO, DEFAULTS, Band, CellKind, on_wrong_side
-from protocols.control_flow import flow_flaws
+from protocols.control_flow import asks_for_shorts, flow_flaws
 from protocols.current_sign import Direction
+from protocols.program import ShortPolicy
 from protocols.recipe_fields import RecipeFields, Rules
 from protocols.recipe_order import order_flaws, told
 from protocols.recipe_steps import Path, powered_steps
@@ -77,6 +78,7 @@ def _findings(recipe: RecipeFields) -> tuple[Finding, ...]:
             *_order(recipe, kind, rules),
             *_open_circuit(kind, rules),
             *_check_block(kind, rules),
+            *_shorts(recipe, kind),
         ):
             found.setdefault(finding.path, finding)
     for path, seen, expected in flow_flaws(recipe.steps):
@@ -145,3 +147,17 @@ def _check_block(kind: CellKind, rules: Rules) -> Iterator[Finding]:
     if window is None and rules.has_check_block:
         expected = f"guards.resistance with low and high, as {kind} has no defaults"
         yield Finding(("check_block",), "a check block without a resistance window", expected)
+
+
+def _shorts(recipe: RecipeFields, kind: CellKind) -> Iterator[Finding]:
+    """Give a guard by which the run ends before a condition can ask whether the cell is shorted."""
+    own = recipe.guards.short
+    policy = own.policy or DEFAULTS[kind].short_policy
+    if asks_for_shorts(recipe.steps) and (not own.active or policy in _ENDING):
+        seen = f"a run that a short {'completes' if policy is ShortPolicy.COMPLETE else 'trips'}, and short: true"
+        expected = "policy: mark, and the reason: the run goes on to where it is decided"
+        yield Finding(("guards", "short"), seen if own.active else "the guard is off, and short: true", expected)
+
+
+# Policies by which a short ends the run.
+_ENDING = frozenset({ShortPolicy.COMPLETE, ShortPolicy.TRIP})

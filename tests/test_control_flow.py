@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import re
+from math import inf
+from pathlib import Path
+
 import pytest
 
 from protocols import load_cell, resolve
 from protocols.branches import Measure, Then
+from protocols.conditions import ConditionBlock
 from protocols.errors import RecipeError, ResolveError
+from protocols.expected_path import BETWEEN_S
+from protocols.forecast import forecast
 from protocols.loading import parse_recipe
-from protocols.program import CyclingSegment, Program, Purpose
+from protocols.program import Program, Purpose
 from protocols.program_steps import recorded
 
 _HEAD = """
@@ -29,13 +36,18 @@ _UNTIL = f"""
     steps:{_CYCLE}
   - {{step: rest, name: store, until: {{time: 1 h}}}}
 """
+_MARKED = "guards: {short: {policy: mark, reason: shorts are asked for}}\n"
+_BACK = """
+  - {step: rest, name: a, until: {time: 1 h}}
+  - {step: rest, until: {time: 1 h}, when: {time: 1 h, then: go to a}}
+"""
 _LI = "  - {step: constant_current, direction: discharge, current: 0.2 mA/cm2, until: {time: 1 h}}"
 
 
-def program(steps: str, cell: str = "bare-lfp") -> Program:
-    """Resolve steps for a shipped cell."""
-    kind = "li-li" if cell.endswith("li-li") else "lfp"
-    return resolve(parse_recipe(_HEAD.replace("KIND", kind) + steps), load_cell(cell))
+def program(steps: str, cell: str = "bare-lfp", more: str = "") -> Program:
+    """Resolve steps for a shipped cell; ``more`` are further keys of the recipe."""
+    head = _HEAD.replace("KIND", "li-li" if cell.endswith("li-li") else "lfp").replace("steps:", f"{more}steps:")
+    return resolve(parse_recipe(head + steps), load_cell(cell))
 
 
 def refused(steps: str, cell: str = "bare-lfp") -> str:
@@ -69,7 +81,7 @@ def test_repeat_inside_a_pass_stays_a_loop_of_the_tester() -> None:
 
 
 def test_condition_behind_a_step_leaves_the_innermost_loop() -> None:
-    """A pulse that its voltage ended leads behind the loop; the rest behind a pulse and the next pulse are one segment."""
+    """A pulse that its voltage ended leads behind the loop; a rest and the pulse behind it are one segment."""
     steps = """
   - step: repeat
     times: 4
@@ -104,8 +116,9 @@ def test_contact_is_checked_again_only_where_the_leads_may_have_been_touched() -
 def test_leads_are_checked_where_a_run_may_have_been_held() -> None:
     """A segment to which a hold leads begins with the contact check, however it is reached."""
     loop = f"  - step: repeat\n    times: 3\n    until: {{short: true, then: hold}}\n    steps:\n    {_LI}\n"
-    cycling = program(loop, "bare-li-li").cycling
-    assert [part.steps[0].purpose for part in cycling if isinstance(part, CyclingSegment)] == [Purpose.CHECK] * 3
+    cycling = program(loop, "bare-li-li", _MARKED).cycling
+    checked = [next(step.purpose for _, step in recorded(part.steps)) for part in cycling]
+    assert checked == [Purpose.CHECK] * 3
 
 
 def test_step_that_the_host_ends_is_the_last_of_its_segment() -> None:
@@ -132,11 +145,8 @@ def test_step_that_the_host_ends_is_the_last_of_its_segment() -> None:
         (_UNTIL.replace("capacity_below: 80 % of cycle 3, then: THEN", "drift_below: 1 mV/h"), "a rest as the last"),
         ("  - {step: rest, until: {time: 1 h}, when: {time: 2 h}}", "leave, and no repeat around the step"),
         ("  - {step: rest, until: {time: 1 h}}\n  - {step: prompt, text: Done.}", "a prompt with nothing behind it"),
-        (
-            "  - {step: rest, name: a, until: {time: 1 h}}\n"
-            "  - {step: rest, until: {time: 1 h}, when: {time: 1 h, then: go to a}}",
-            "no run goes back",
-        ),
+        (_BACK, "no run goes back"),
+        (_UNTIL.replace("capacity_below: 80 % of cycle 3, then: THEN", "short: true"), "policy: mark, and the reason"),
         ("  - {step: rest, name: a, until: {time: 1 h}}\n" * 2, "the name 'a', which steps[1] has"),
     ],
 )
@@ -149,3 +159,36 @@ def test_collapse_alone_ends_no_step() -> None:
     """The tester needs an end of its own: without the host nothing else would end the step."""
     collapse = "{collapse: {below: 50 %, after: 5 min}}"
     assert "time, voltage or capacity beside it" in refused(_LI.replace("{time: 1 h}", collapse), "bare-li-li")
+
+
+_PAGE = Path(__file__).parent.parent / "docs" / "recipes-that-decide.md"
+
+
+@pytest.mark.parametrize("text", re.findall(r"```yaml\n(.*?)```", _PAGE.read_text("utf-8"), re.DOTALL))
+def test_recipe_of_the_page_decides_for_a_shipped_cell(text: str) -> None:
+    """What the page shows is loaded and resolved as it stands, and is bounded by its forecast."""
+    recipe = parse_recipe(text)
+    cell = "bare-lfp" if "lfp" in recipe.for_kinds else "bare-li-li"
+    found = resolve(recipe, load_cell(cell))
+    assert any(segment.after or getattr(segment, "ends", ()) for segment in found.segments)
+    assert 0 < forecast(found).expected_duration_s <= forecast(found).planned_duration_s < inf
+
+
+@pytest.mark.parametrize("key", [*ConditionBlock.model_fields, "when", "until", "collapse", "step: prompt", "name"])
+def test_page_has_every_key(key: str) -> None:
+    """A technician finds each condition on the page."""
+    assert re.search(rf"[`{{]{key}\b", _PAGE.read_text("utf-8"))
+
+
+def test_cycles_and_time_that_are_counted_are_foretold() -> None:
+    """Of ten passes of two cycles five run until ten cycles have; of an unknown capacity all may run."""
+    body = _CYCLE.replace("1 C", "2 C")
+    two = f"    steps:\n      - step: repeat\n        times: 2\n        steps:{body.replace('      -', '          -')}"
+    counted, measured, timed = (
+        forecast(program(f"  - step: repeat\n    times: 10\n    until: {{{condition}}}\n{two}"))
+        for condition in ("cycles: 10", "capacity_below: 80 % of cycle 3", "time: 5 h")
+    )
+    assert (counted.cycles, measured.cycles, timed.cycles) == (10, 20, 6)
+    assert counted.planned_duration_s < measured.planned_duration_s == timed.planned_duration_s
+    assert (counted.between_s, measured.between_s) == (4 * BETWEEN_S, 9 * BETWEEN_S)
+    assert timed.expected_duration_s == pytest.approx(counted.expected_duration_s * 6 / 10, rel=0.01)

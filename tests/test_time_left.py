@@ -20,6 +20,7 @@ from orchestrator.judging.time_left import StepTimes
 from orchestrator.states import EndBasis, RunState
 from orchestrator.store import Store
 from orchestrator.tables.run_data import RunData
+from protocols.branches import Branch, Measure
 from protocols.execution_order import begun_of_each, flow, nest
 from protocols.forecast import expected_duration_s
 from protocols.loading import load_cell, load_recipe
@@ -119,6 +120,9 @@ def test_end_that_the_cell_brings_about_is_only_bounded() -> None:
     """A run that ends when its cell shorts has the end of its program as a bound; without that policy it has an end."""
     program = resolve(load_recipe("li-li-0.4"), load_cell("bare-li-li"))
     assert StepTimes(program).basis() is EndBasis.BOUND
+    decided = replace(program.cycling[0], after=(Branch(Measure.TIME, to=2, above=3600.0),))
+    deciding = StepTimes(replace(program, segments=(decided, program.cycling[0])))
+    assert [deciding.basis(index) for index in (0, 1)] == [EndBasis.CONDITION, EndBasis.BOUND]
     (segment,) = program.cycling
     deaf = replace(segment, guards=replace(segment.guards, short_off=True))
     assert StepTimes(replace(program, segments=(deaf,))).basis() is EndBasis.FORECAST

@@ -85,7 +85,7 @@ class StepTimes:
         """Return what an estimate rests on for a run that has reached the segment ``index``."""
         guards = [part.guards for part in self._program.cycling]
         if self._program.decides_from(index):
-            return EndBasis.BOUND
+            return EndBasis.CONDITION
         if any(guard.short_policy is ShortPolicy.COMPLETE and not guard.short_off for guard in guards):
             return EndBasis.BOUND
         return EndBasis.MEASURED if self._measured else EndBasis.FORECAST
