@@ -16,7 +16,7 @@ from protocols.current_sign import Direction
 from protocols.field_types import Count, FileModel, problem
 from protocols.program_steps import CcCv, Ceiling, ConstantCurrent, ConstantVoltage, PoweredStep, Record, Until
 from protocols.quantities import (
-    Capacity,
+    Charge,
     Current,
     Duration,
     Frequency,
@@ -68,7 +68,7 @@ class CurrentUntil(_Until):
 
     time: Duration | None = None
     voltage: Voltage | None = None
-    capacity: Capacity | None = None
+    capacity: Charge | None = None
 
 
 class VoltageUntil(_Until):

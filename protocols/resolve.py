@@ -62,6 +62,7 @@ _NEEDS = {
     Dimension.SPECIFIC_CURRENT: "active_mass",
     Dimension.SPECIFIC_CAPACITY: "active_mass",
     Dimension.RATE: "nominal_capacity",
+    Dimension.CAPACITY_SHARE: "nominal_capacity",
 }
 
 
