@@ -147,7 +147,7 @@ class Quantity:
 
     def times(self, factor: Decimal) -> Quantity:
         """Give so many times this quantity, in its unit."""
-        return Quantity((self.number * factor).normalize(), self.unit)
+        return Quantity(Decimal(format((self.number * factor).normalize(), "f")), self.unit)
 
     def __str__(self) -> str:
         return self.fraction or f"{self.number} {self.unit.symbol}"
