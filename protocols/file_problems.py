@@ -14,6 +14,8 @@ from protocols.written_steps import WRITTEN_KINDS
 from protocols.yaml_document import Node
 
 _SHOWN = 200
+# How pydantic says that a key itself is wrong.
+_OF_A_KEY = "[key]"
 
 
 def problems_of(err: ValidationError, root: Node, file: str, model: type[FileModel]) -> Iterator[RecipeProblem]:
@@ -65,7 +67,7 @@ def locate(root: Node, loc: tuple[str | int, ...]) -> tuple[str, Node]:
             path = node.place or f"{path}[{part + 1}]"
         elif isinstance(node.value, dict) and part in node.value:
             node, path = node.value[str(part)], f"{path}.{part}"
-        elif position == len(loc) - 1 and isinstance(part, str) and not _is_tag(node, part):
+        elif position == len(loc) - 1 and isinstance(part, str) and part != _OF_A_KEY and not _is_tag(node, part):
             path = f"{path}.{part}"
     return path.removeprefix(".") or "file", node
 

@@ -18,7 +18,16 @@ from protocols.temperature import TemperatureField
 VARIABLE_PATTERN = r"[A-Za-z][A-Za-z0-9_]{0,39}"
 """How a parameter may be called: as ``$current`` it is used."""
 
-VariableName = Annotated[str, StringConstraints(pattern=f"^{VARIABLE_PATTERN}$")]
+
+def _variable(value: str) -> str:
+    if not re.fullmatch(VARIABLE_PATTERN, value):
+        raise problem(f"the name {value!a:.60}", "letters, digits and '_', a letter first, at most 40")
+    return value
+
+
+VariableName = Annotated[
+    str, WithJsonSchema({"type": "string", "pattern": f"^{VARIABLE_PATTERN}$"}), AfterValidator(_variable)
+]
 FILE_PATTERN = r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,59}\.ya?ml"
 """The name of a file to include: of the same folder, as no path is."""
 
