@@ -1,4 +1,4 @@
-"""Shows what a recipe stands for: its parameters, and the plain steps that it becomes."""
+"""Loads recipes and cells with values set, and shows what a recipe stands for: its parameters, its plain steps."""
 
 from __future__ import annotations
 
@@ -10,8 +10,29 @@ import typer
 from orchestrator.cli.output import print_json, print_table, say
 
 if TYPE_CHECKING:
+    from protocols.cell import Cell
     from protocols.document import Document
     from protocols.expansion import ParameterValue
+    from protocols.recipe import Recipe
+
+
+def set_recipe(name: str, changes: Sequence[str]) -> Recipe:
+    """Load a recipe with values set. Raises RecipeError, UnknownName and WrongChange."""
+    from protocols.changes import ChangedFile, changed, parse_change
+    from protocols.loading import recipe_document, recipe_of
+
+    wanted = [change for change in map(parse_change, changes) if change.file is not ChangedFile.CELL]
+    return recipe_of(changed(recipe_document(name), wanted))
+
+
+def set_cell(name: str, changes: Sequence[str]) -> Cell:
+    """Load a cell with values set. Raises RecipeError, UnknownName and WrongChange."""
+    from protocols.changes import ChangedFile, changed, parse_change
+    from protocols.loading import cell_document, parse_cell
+
+    wanted = [change for change in map(parse_change, changes) if change.file is ChangedFile.CELL]
+    document = changed(cell_document(name), wanted)
+    return parse_cell(document.text, document.file)
 
 
 def show_opened(document: Document, changes: Sequence[str], *, json: bool, steps: bool) -> None:

@@ -22,7 +22,7 @@ from orchestrator.cli.arguments import (
     complete_recipe,
 )
 from orchestrator.cli.examples import examples
-from orchestrator.cli.opened_recipe import show_opened
+from orchestrator.cli.opened_recipe import set_cell, set_recipe, show_opened
 from orchestrator.cli.output import DONE, FAILED, fail, print_file, print_json, print_table, say
 from orchestrator.cli.reasons import faults_as_json, file_faults, tell_reasons
 from orchestrator.cli.step_table import step_table
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from orchestrator.store import Origin
     from protocols.document import Document
     from protocols.program import Program
+    from protocols.proof import CounterExample, Proof
 
 # What belongs to a line stands below it, so far in.
 _INDENT = 2
@@ -169,19 +170,16 @@ def check(
     mA, mA/cm2, mA/g and C; what is implausible for the cell is a reason too. Of a recipe with a temperature: what will
     be ordered, and which oven has the channel inside.
     """
-    from orchestrator.runs.order_files import order_files
     from protocols import resolve
     from protocols.errors import RecipeError, ResolveError
-    from protocols.loading import cell_document, parse_cell, recipe_document, recipe_of
 
-    files = order_files(recipe_document(recipe), cell_document(cell), None, set_values or ())
-    the_cell = partial(parse_cell, files.cell.text, files.cell.file)
-    if faults := file_faults(partial(recipe_of, files.recipe), the_cell):
+    the_recipe, the_cell = partial(set_recipe, recipe, set_values or ()), partial(set_cell, cell, set_values or ())
+    if faults := file_faults(the_recipe, the_cell):
         if not json:
             raise RecipeError(faults)
         print_json({"recipe": recipe, "cell": cell, "channel": channel, **faults_as_json(faults), **_Check().as_json()})
         raise typer.Exit(FAILED)
-    loaded, what = recipe_of(files.recipe), the_cell()
+    loaded, what = the_recipe(), the_cell()
     try:
         found = _looked_at(resolve(loaded, what), bench, channel)
     except ResolveError as err:
@@ -197,16 +195,27 @@ def check(
     for note in found.notes:
         say(f"note: {note}", _INDENT)
     if not reasons:
-        usual, longest = f"{found.usual_h:.1f} h", f"{found.longest_h:.1f} h"
-        bound = "" if usual == longest else f", at most {longest}"
-        say(f"{loaded.name} can run with {where}: about {usual}{bound}")
-        if found.open_circuit_v is not None:
-            low_v, high_v = found.open_circuit_v
-            say(f"It starts with a cell at {low_v:g} to {high_v:g} V at open circuit")
-        for sentence in () if found.temperature is None else found.temperature.words:
-            say(sentence)
+        _tell(found, f"{loaded.name} can run with {where}")
     verdict = "must not run" if found.problems else "is implausible"
     raise typer.Exit(tell_reasons(f"{loaded.name} {verdict} with {where}", reasons))
+
+
+def _tell(found: _Check, head: str) -> None:
+    """Say how long a sound recipe takes, what is proven of it, and how it starts."""
+    from protocols.proof import Proof
+
+    usual, longest = f"{found.usual_h:.1f} h", f"{found.longest_h:.1f} h"
+    bound = "" if usual == longest else f", at most {longest}"
+    say(f"{head}: about {usual}{bound}")
+    if isinstance(found.proof, Proof):
+        ends, passes = found.proof.sentences
+        say(f"Proven: {ends}")
+        say(passes, _INDENT)
+    if found.open_circuit_v is not None:
+        low_v, high_v = found.open_circuit_v
+        say(f"It starts with a cell at {low_v:g} to {high_v:g} V at open circuit")
+    for sentence in () if found.temperature is None else found.temperature.words:
+        say(sentence)
 
 
 class _Check(NamedTuple):
@@ -222,6 +231,7 @@ class _Check(NamedTuple):
     temperature: TemperatureAhead | None = None
     usual_h: float = 0.0
     longest_h: float = 0.0
+    proof: Proof | CounterExample | None = None
 
     def as_json(self) -> dict[str, Any]:
         """Return what is told besides the problems."""
@@ -232,6 +242,7 @@ class _Check(NamedTuple):
             "steps": self.steps,
             "temperatures": [] if ahead is None else [asdict(one) for one in ahead.wanted],
             "oven": None if ahead is None else ahead.oven or None,
+            "proof": None if self.proof is None else self.proof.as_json(),
         }
         return {"open_circuit_v": self.open_circuit_v, **told}
 
@@ -242,11 +253,15 @@ def _looked_at(program: Program, bench: Path | None, channel: str | None) -> _Ch
     from orchestrator.bench.simulated import SimulatedRack
     from protocols.forecast import forecast
     from protocols.plausibility import plausibility
+    from protocols.proof import CounterExample, prove
 
     there = SimulatedRack() if bench is None else load_bench(bench)
     seen, ahead = plausibility(program, there.usual_bands), forecast(program)
     window, warm = program.cycling[0].guards.open_circuit, temperature_ahead(program, there, channel)
     problems = [] if channel is None else there.problems(program, channel)
+    proven = prove(program)
+    if isinstance(proven, CounterExample):
+        problems = [*problems, str(proven)]
     return _Check(
         problems=[*problems, warm.problem] if warm.problem else problems,
         temperature=warm,
@@ -258,4 +273,5 @@ def _looked_at(program: Program, bench: Path | None, channel: str | None) -> _Ch
         open_circuit_v=None if window is None else (window.low_v, window.high_v),
         usual_h=ahead.expected_duration_s / 3600,
         longest_h=ahead.planned_duration_s / 3600,
+        proof=proven,
     )
