@@ -81,14 +81,14 @@ def verify(path: Path, progress: Callable[[str], Progress] = _untold) -> Verdict
 def _verdict(path: Path, files: PackageFiles, progress: Callable[[str], Progress]) -> Verdict:
     manifest = files.manifest
     size = sum(file.size_bytes for file in manifest.files)
-    touched = touched_in(files, _summed(progress("hashes"), size))
+    touched = touched_in(files, summed(progress("hashes"), size))
     wrong: list[str] = []
     checked = [f"{len(manifest.files)} files have their sizes and hashes, and the chain ends in {manifest.end}"]
     if not touched:
         tell = progress("rows")
         count = sum(_rows_of(files, name) for name in table_names(files))
         try:
-            with store_of(files, _summed(tell, count)) as store:
+            with store_of(files, summed(tell, count)) as store:
                 wrong = list(_wrong_numbers(files, store, manifest.run_id, checked))
         except (Refused, Damaged, StoreConflict, ValueError, TypeError, LookupError) as err:
             # Hashes fit, so it was written so: by hand, or by a program that is not ours.
@@ -97,7 +97,8 @@ def _verdict(path: Path, files: PackageFiles, progress: Callable[[str], Progress
     return Verdict(str(path), *facts, tuple(touched), tuple(wrong), () if touched else tuple(checked))
 
 
-def _summed(tell: Progress, most: int) -> Callable[[int], None]:
+def summed(tell: Progress, most: int) -> Callable[[int], None]:
+    """Return what is told of each piece, and tells how much is done by then of how much."""
     done = 0
 
     def more(count: int) -> None:

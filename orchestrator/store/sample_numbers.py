@@ -57,12 +57,14 @@ def number_pages(
         "WHERE test = ? AND sequence > ? AND sequence <= ? ORDER BY sequence LIMIT ?"
     )
     after, width = -1, len(NUMBERS) + 1
+    if last > after:
+        refuse_archived(connection, test, after)
     while True:
         found = connection.execute(select, (*known, test, after, last, rows))
         page = np.fromiter(chain.from_iterable(found), np.float64).reshape(-1, width)
+        if last > after:
+            refuse_archived(connection, test, after)
         if not len(page):
-            if after < 0 <= last:
-                refuse_archived(connection, test)
             return
         table = np.ascontiguousarray(page.T)
         codes = table[-1].astype(np.int64)
