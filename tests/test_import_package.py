@@ -23,7 +23,7 @@ from orchestrator.packaging.archiving import archive_run
 from orchestrator.packaging.package_imports import import_package
 from orchestrator.packaging.writing import write_zip
 from orchestrator.rack.lock import AlreadyOwned, owning
-from orchestrator.store import Origins, Store, open_store
+from orchestrator.store import DeviationCategory, Origins, Store, open_store
 from orchestrator.store.imports import Imports
 from orchestrator.tables.impedance_table import impedance_table
 from orchestrator.tables.sample_table import sample_table
@@ -48,7 +48,7 @@ def origin(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("origin")
     with open_store(folder / "origin.db") as store:
         run_id = sealed(store)
-        store.add_deviation(run_id, "power_outage", START_UNIX_S, START_UNIX_S + 60, "a gap")
+        store.add_deviation(run_id, DeviationCategory.POWER_OUTAGE, START_UNIX_S, START_UNIX_S + 60, "a gap")
         write_zip(store, run_id, folder / "R000001.cellrig.zip", _untold(""), [], pictures=False)
     return folder / "origin.db"
 

@@ -25,7 +25,7 @@ Out = Annotated[
         "--out",
         "-o",
         metavar="PATH",
-        help="The file, or a folder for several; else RUN and the ending of the format, here.",
+        help="The file, by its ending, or a folder; else RUN and the ending of the format, here.",
     ),
 ]
 ListFormats = Annotated[bool, typer.Option("--list", help="List the formats, and who reads them.")]
