@@ -107,20 +107,22 @@ def import_files(
     zone are told for each file, with what told them; what a file does not say must be said by an option. Each file
     comes in whole or not at all, and is kept beside the store. A service must not have the store meanwhile.
     """
-    from orchestrator.importing.errors import ImportFailed
+    from orchestrator.importing.read_run import ImportOptions
+    from protocols.loading import load_cell
 
-    options = _options(cell, label, channel, zone, started, positive, unit, cycles, run_ids)
-    paths: list[Path] = []
+    options = ImportOptions(
+        zone=_zone(zone) if zone else None,
+        started_unix_s=_moment(started) if started else None,
+        positive=positive,
+        current_unit=unit,
+        cycles=cycles,
+        cell=load_cell(cell).facts() if cell else None,
+        channel=channel,
+        label=label,
+        run_ids=tuple(run_ids or ()),
+    )
     found: list[Imported] = []
-    problems: list[tuple[str, str]] = []
-    for path in map(Path, files):
-        try:
-            need_libraries(*_libraries(path))
-            paths.append(path)
-        except ImportFailed as err:
-            problems.append((path.name, str(err)))
-        except OSError as err:
-            problems.append((path.name, f"{path} cannot be read ({err.strerror or err})"))
+    paths, problems = _readable(files)
     if dry_run or not paths:
         _each(None, paths, options, "", again=again, found=found, problems=problems)
     else:
@@ -134,6 +136,23 @@ def import_files(
     _tell(found, problems, store, json=json, dry_run=dry_run)
     if problems:
         raise typer.Exit(FAILED)
+
+
+def _readable(files: Sequence[str]) -> tuple[list[Path], list[tuple[str, str]]]:
+    """Return the files that can be read here, and of each other one its name and what is wrong with it."""
+    from orchestrator.importing.errors import ImportFailed
+
+    paths: list[Path] = []
+    problems: list[tuple[str, str]] = []
+    for path in map(Path, files):
+        try:
+            need_libraries(*_libraries(path))
+            paths.append(path)
+        except ImportFailed as err:
+            problems.append((path.name, str(err)))
+        except OSError as err:
+            problems.append((path.name, f"{path} cannot be read ({err.strerror or err})"))
+    return paths, problems
 
 
 def _libraries(path: Path) -> tuple[str, tuple[str, ...]]:
@@ -200,33 +219,6 @@ def _tell_one(one: Imported, store: Path) -> None:
     print_decisions(one.as_dict()["decisions"])
     if one.run_id:
         say(f"look with: cellrig show {one.run_id} --store {store}")
-
-
-def _options(
-    cell: str,
-    label: str,
-    channel: str,
-    zone: str,
-    started: str,
-    positive: Positive | None,
-    unit: CurrentUnit | None,
-    cycles: Cycles | None,
-    run_ids: list[str] | None,
-) -> ImportOptions:
-    from orchestrator.importing.read_run import ImportOptions
-    from protocols.loading import load_cell
-
-    return ImportOptions(
-        zone=_zone(zone) if zone else None,
-        started_unix_s=_moment(started) if started else None,
-        positive=None if positive is None else positive.value,
-        current_unit=None if unit is None else unit.value,
-        cycles=None if cycles is None else cycles.value,
-        cell=load_cell(cell).facts() if cell else None,
-        channel=channel,
-        label=label,
-        run_ids=tuple(run_ids or ()),
-    )
 
 
 def _zone(text: str) -> tzinfo:
