@@ -114,6 +114,7 @@ async def test_rest_says_the_command_too(store_path: Path, tmp_path: Path) -> No
         for what in ("samples", "series"):
             assert f"cellrig unarchive {run_id}" in str(await client.get(f"/runs/{run_id}/{what}", 409))
         assert (await client.get(f"/runs/{run_id}/steps"))["rows"]
+        assert all(test["samples"] > 0 for test in (await client.get(f"/runs/{run_id}"))["tests"][:3])
 
 
 def test_first_and_last_record_stay_at_hand(store: Store, run_id: str, tmp_path: Path) -> None:
@@ -373,6 +374,10 @@ def test_record_that_comes_into_a_gap_meanwhile_is_not_deleted(
     with pytest.raises(_EndedByPower):
         archive_run(store, run_with_a_gap, tmp_path, NOW_S, _untold, [], pictures=False, pause=ends)
     store.tick({1: [late]})
+    (note,) = [
+        it for it in check_store(store.path, now_unix_s=NOW_S).findings if "an archive is at work" in it.sentence
+    ]
+    assert (note.check, note.level.value) == ("archives", "note")
     _archived(store, run_with_a_gap, tmp_path)
     assert store.connection.execute("SELECT test, sequence FROM sample").fetchall() == [(1, 16)]
     unarchive_run(store, run_with_a_gap, None, _untold(""))

@@ -180,13 +180,11 @@ def _candidates(opened: Store, run_ids: list[str] | None, age_s: float) -> list[
     """Return the runs that are asked for, each with why it is not archived, "" where it is."""
     from orchestrator.packaging.archiving import why_not_sealed
 
-    if run_ids:
-        return [
-            (run_id, why_not_sealed(opened, run_id) or _just_ended(opened, run_id)) for run_id in dict.fromkeys(run_ids)
-        ]
     until_s = time.time() - age_s
     old = [run.run_id for run in opened.runs() if run.state.is_over and run.state_unix_s <= until_s]
-    return [(run_id, why) for run_id in old if not (why := why_not_sealed(opened, run_id)).endswith("already")]
+    asked = list(dict.fromkeys(run_ids)) if run_ids else old
+    found = [(run_id, why_not_sealed(opened, run_id) or _just_ended(opened, run_id)) for run_id in asked]
+    return found if run_ids else [one for one in found if not one[1].endswith("already")]
 
 
 def _just_ended(opened: Store, run_id: str) -> str:
