@@ -12,7 +12,7 @@ from orchestrator.importing.read_run import ImportOptions
 from orchestrator.store import Store
 
 UTC_ZONE = UTC
-_BDF = "Test Time / s,Unix Time / s,Voltage / V,Current / A,Cycle Count / 1,Step Count / 1,Step Type\n"
+BDF = "Test Time / s,Unix Time / s,Voltage / V,Current / A,Cycle Count / 1,Step Count / 1,Step Type\n"
 AT = 1_700_000_000
 
 
@@ -22,7 +22,7 @@ def imported(store: Store | None, path: Path, **options: Any) -> Imported:  # no
     return done
 
 
-def half_cycles(path: Path) -> Path:
+def half_cycles(path: Path, voltage: str = "3.0") -> Path:
     """Write a table of somebody else: two cycles of a minute each way, ended by a voltage."""
     lines = []
     for count in range(4):
@@ -31,5 +31,5 @@ def half_cycles(path: Path) -> Path:
             volt = 3.4 + (0.2 if count % 2 == 0 else -0.2) * second / 60
             word = "CC_CHG" if count % 2 == 0 else "CC_DCH"
             lines.append(f"{time_s},{AT + time_s},{volt:.4f},{current},{count // 2 + 1},{count + 1},{word}")
-    path.write_text(_BDF + "\n".join(lines) + "\n")
+    path.write_text(BDF + "\n".join(lines) + "\n")
     return path

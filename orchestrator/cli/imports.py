@@ -110,6 +110,7 @@ def import_files(
     from orchestrator.importing.read_run import ImportOptions
     from protocols.loading import load_cell
 
+    _check_names(label, channel)
     options = ImportOptions(
         zone=_zone(zone) if zone else None,
         started_unix_s=_moment(started) if started else None,
@@ -219,6 +220,15 @@ def _tell_one(one: Imported, store: Path) -> None:
     print_decisions(one.as_dict()["decisions"])
     if one.run_id:
         say(f"look with: cellrig show {one.run_id} --store {store}")
+
+
+def _check_names(label: str, channel: str) -> None:
+    """Check that --label and --channel are names of one line. Raises BadParameter."""
+    from orchestrator.importing.importing import LONGEST_LABEL
+
+    for option, text in (("--label", label), ("--channel", channel)):
+        if len(text) > LONGEST_LABEL or not text.isprintable():
+            raise typer.BadParameter(f"{option}: at most {LONGEST_LABEL} letters, and no control characters")
 
 
 def _zone(text: str) -> tzinfo:

@@ -18,7 +18,7 @@ from orchestrator.importing.files import named_as
 from orchestrator.importing.neware_records import completed_records
 from orchestrator.importing.neware_words import mode_of
 from orchestrator.importing.read_run import Decisions, ImportOptions, ReadRun
-from orchestrator.importing.unknowns import wall_clock_unix_s
+from orchestrator.importing.unknowns import check_finite, wall_clock_unix_s
 
 if TYPE_CHECKING:
     import polars as pl
@@ -81,6 +81,7 @@ def _read(path: Path, options: ImportOptions, ending: str, what: str, *, is_wall
     for sentence in said:
         decisions.add("remark", sentence, f"fastnda {version('fastnda')}")
     table = _columns(frame)
+    check_finite(table, path.name)
     decisions.add("units", "mA, mAh and mWh of single precision, as A, Ah and Wh", "the format")
     if "unix_time_s" in table.columns and is_wall:
         unix_s = wall_clock_unix_s(table["unix_time_s"], options, decisions, f"the times of a {what}", path.name)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from orchestrator.importing.plausible import check_order, with_plausible_counts
 from orchestrator.importing.unknowns import (
     as_sample_table,
-    check_finite,
     with_clock,
     with_cycles,
     with_rebuilt_time,
@@ -26,12 +26,13 @@ def completed_records(
     """Return the sample table of Neware's records, with all that the file does not say decided and told.
 
     ``table`` has Unix times where the file tells any; ``sign_rule`` is what the format says of the current's sign.
-    Raises ImportFailed for a number that is none, and for what no option says.
+    Its numbers were checked. Raises ImportFailed for what no option says.
     """
-    check_finite(table, name)
     table = with_steps(with_sign(table, options, decisions, sign_rule), decisions, name)
     if "test_time_s" not in table.columns:
         table = _with_summed_time(table)
+    check_order(table, decisions, name)
+    table = with_plausible_counts(table, decisions)
     table = with_clock(with_rebuilt_time(table, decisions), options, decisions, name)
     return as_sample_table(with_cycles(table, options, decisions))
 
