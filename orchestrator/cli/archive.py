@@ -206,14 +206,14 @@ def _pause() -> None:
 
 @contextmanager
 def _archiving(store: Path) -> Iterator[Store]:
-    """Open a store for archives, beside a service too. Ends the command if another archive is at work."""
-    from orchestrator.packaging.archive_lock import ArchiveAtWork, only_archive
+    """Open a store for archives, beside a service too. Ends the command if none can be made now."""
+    from orchestrator.packaging.archive_lock import NoArchiveNow, only_archive
 
     check_is_there(store)
     try:
         with only_archive(store), shared_store(store) as opened:
             yield opened
-    except ArchiveAtWork as err:
+    except NoArchiveNow as err:
         fail(str(err), FAILED)
 
 

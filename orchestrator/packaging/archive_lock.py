@@ -15,13 +15,13 @@ from orchestrator.store.companion_files import archive_lock_path
 from orchestrator.store.place import real_path
 
 
-class ArchiveAtWork(PackageError):
-    """Another process archives runs of the store, or brings some back."""
+class NoArchiveNow(PackageError):
+    """Another process archives runs of the store, or brings some back; or the lock cannot be made."""
 
 
 @contextmanager
 def only_archive(store: Path) -> Iterator[None]:
-    """Hold the lock of the archives of a store. Raises ArchiveAtWork, OSError.
+    """Hold the lock of the archives of a store. Raises NoArchiveNow.
 
     The empty file stays: to delete it would let two hold it.
     """
@@ -32,9 +32,11 @@ def only_archive(store: Path) -> Iterator[None]:
     try:
         lock.acquire()
     except Timeout as err:
-        raise ArchiveAtWork(
+        raise NoArchiveNow(
             f"another cellrig archives runs of {store}, or brings some back: wait until that has ended"
         ) from err
+    except OSError as err:
+        raise NoArchiveNow(f"the lock {path} cannot be made ({err.strerror}); check the rights of its folder") from err
     try:
         yield
     finally:

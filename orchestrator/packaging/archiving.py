@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from orchestrator.failpoints import failpoint
 from orchestrator.packaging.archive_packages import opened_package, record_count, sha256_of, write_package
+from orchestrator.packaging.contents import one_moment
 from orchestrator.packaging.errors import NotSealed, PackageError
 from orchestrator.packaging.files import open_files
 from orchestrator.packaging.moving import put_back, take_out
@@ -104,18 +105,21 @@ def archive_run(
 
 
 def _point(store: Store, run_id: str, files: PackageFiles, now_unix_s: float) -> ArchivedRun:
-    """Write the pointer to a run's package into the store: from now on its records are read nowhere else."""
+    """Write the pointer to a run's package into the store: from now on its records are read nowhere else.
+
+    What is read of all records is read before the transaction, which holds the lock for a moment. A record that comes
+    in between is none of the package's, and so stays.
+    """
     end, path = files.manifest.end, files.path
     archived = ArchivedRun(run_id, _told(path, store.path), sha256_of(path), end, path.stat().st_size, now_unix_s)
+    with explained(store.path), one_moment(store.connection):
+        outlines = {test.id: _outline(store.connection, test.id) for test in store.tests(run_id)}
+    count, packed = sum(outline.samples for outline in outlines.values()), record_count(files)
+    if packed != count:
+        raise PackageError(f"{path} has {packed} records, and the store {count}: something writes the run; try again")
     with store.transaction() as connection:
         if problem := why_not_sealed(store, run_id):
             raise NotSealed(problem)
-        outlines = {test.id: _outline(connection, test.id) for test in store.tests(run_id)}
-        count, packed = sum(outline.samples for outline in outlines.values()), record_count(files)
-        if packed != count:
-            raise PackageError(
-                f"{path} has {packed} records, and the store {count}: something writes the run; try again"
-            )
         point_to_package(connection, archived, outlines)
         failpoint("archive commit open")
     failpoint("archive committed")

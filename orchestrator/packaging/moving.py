@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 RECORDS = "sample"
 PIECE_ROWS = 10_000
-"""Rows of a piece: their transaction takes 0.03 s, 0.2 s at a load of 18; a write of the service waits for 1 s."""
+"""Rows of a piece: their transaction takes 0.03 s, 0.3 s at a load of 15; a write of the service waits for 1 s."""
 PAUSE_S = 0.1
 """The time between two pieces that lets others write: SQLite asks for the lock again after 1 to 100 ms."""
 _KEY = ("test", "sequence")
