@@ -106,15 +106,20 @@ def test_what_needs_records_says_the_command(store: Store, run_id: str, tmp_path
 
 
 async def test_rest_says_the_command_too(store_path: Path, tmp_path: Path) -> None:
-    """Samples and series of an archived run are refused with the command; its steps are listed as before."""
+    """A run that is archived beside a service is refused there with the command, lists it as before, and comes back."""
     with open_store(store_path) as store:
         run_id = sealed(store)
-        _archived(store, run_id, tmp_path / "kept")
     async with serving(store_path) as client:
+        before = await client.get(f"/runs/{run_id}/samples"), await client.get(f"/runs/{run_id}")
+        with open_store(store_path) as archive:
+            _archived(archive, run_id, tmp_path / "kept")
         for what in ("samples", "series"):
             assert f"cellrig unarchive {run_id}" in str(await client.get(f"/runs/{run_id}/{what}", 409))
         assert (await client.get(f"/runs/{run_id}/steps"))["rows"]
-        assert all(test["samples"] > 0 for test in (await client.get(f"/runs/{run_id}"))["tests"][:3])
+        assert await client.get(f"/runs/{run_id}") == before[1]
+        with open_store(store_path) as archive:
+            unarchive_run(archive, run_id, None, _untold(""))
+        assert await client.get(f"/runs/{run_id}/samples") == before[0]
 
 
 def test_first_and_last_record_stay_at_hand(store: Store, run_id: str, tmp_path: Path) -> None:
