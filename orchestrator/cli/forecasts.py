@@ -54,7 +54,9 @@ def forecast(
     store: StoreFile = DEFAULT_STORE,
     json: Json = False,
 ) -> None:
-    """Tell how long a recipe takes on a cell, what it passes and writes, and which end each step comes to.
+    """Tell how long a recipe takes on a cell, step by step.
+
+    Also what it passes and writes, and which end each step comes to.
 
     With --simulate it is run in virtual time on a simulated cell of the kind, which takes seconds to minutes: its
     times, charges and voltages stand beside the forecast. With --run a stored run does.

@@ -151,7 +151,7 @@ app.command(
     "forecast",
     epilog=examples(
         "cellrig recipe forecast li-li-0.4 --cell bare-li-li",
-        "cellrig recipe forecast lfp-200mA-g --cell coated-lfp --simulate --plot course.png",
+        "cellrig recipe forecast li-li-0.4 --cell bare-li-li --plot course.png",
         "cellrig recipe forecast --run R000001 --store cellrig-simulated.db",
         needs="for the last a store with runs; cellrig run --simulate makes one",
     ),
