@@ -11,6 +11,7 @@ from orchestrator.runs.order_files import order_files
 from protocols.cell import Cell
 from protocols.document import Document
 from protocols.errors import WrongChange
+from protocols.expected_path import notes as decision_notes
 from protocols.forecast import forecast as forecast_of
 from protocols.loading import cell_document, load_cell, load_recipe, parse_cell, recipe_document, recipe_of
 from protocols.plausibility import StepValues, plausibility
@@ -82,7 +83,7 @@ def forecast(recipe: Source | Recipe, cell: Source | Cell, changes: Sequence[str
         cycles=ahead.cycles,
         steps=seen.steps,
         implausible=seen.sentences,
-        notes=seen.notes,
+        notes=(*seen.notes, *decision_notes(program, ahead.between_s)),
         open_circuit_v=None if window is None else (window.low_v, window.high_v),
     )
 

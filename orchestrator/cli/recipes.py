@@ -251,6 +251,7 @@ def _looked_at(program: Program, bench: Path | None, channel: str | None) -> _Ch
     from orchestrator.bench.recipe_temperature import temperature_ahead
     from orchestrator.bench.settings import load_bench
     from orchestrator.bench.simulated import SimulatedRack
+    from protocols.expected_path import notes
     from protocols.forecast import forecast
     from protocols.plausibility import plausibility
     from protocols.proof import CounterExample, prove
@@ -269,7 +270,7 @@ def _looked_at(program: Program, bench: Path | None, channel: str | None) -> _Ch
         steps=[asdict(step) for step in seen.steps],
         untold=seen.untold,
         rests=seen.rests,
-        notes=seen.notes,
+        notes=[*seen.notes, *notes(program, ahead.between_s)],
         open_circuit_v=None if window is None else (window.low_v, window.high_v),
         usual_h=ahead.expected_duration_s / 3600,
         longest_h=ahead.planned_duration_s / 3600,

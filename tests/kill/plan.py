@@ -30,7 +30,8 @@ _COUNTS = {"sample commit open": 12, "samples committed": 12, "steps saved": 6}
 class Order:
     """One run that is wanted; with ``measures`` a potentiostat takes a spectrum before its cycles and after them.
 
-    ``degc`` is the temperature that it wants in its oven.
+    With ``decides`` its cycles are the passes of a loop that it leaves behind the second of three. ``degc`` is the
+    temperature that it wants in its oven.
     """
 
     channel: str
@@ -38,6 +39,7 @@ class Order:
     half_cycle_s: float
     measures: bool = False
     degc: float | None = None
+    decides: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +146,8 @@ def full_matrix() -> list[Plan]:
     # No two alike: that would be a second click.
     queue = tuple(replace(short, half_cycle_s=600.0 + n) for n in range(len(_STARTS)))
     first = Plan(1, queue, (*(_dies_at(name, attended=True) for name in _STARTS), Life(attended=True)))
-    second = Plan(2, (long,), (*(_dies_at(name) for name in rests), Life()))
+    deciding = (replace(long, measures=False, decides=True),)
+    second = Plan(2, deciding, (*(_dies_at(name) for name in rests), Life("segment left:1", 6.0), Life()))
     # Each stop of a run that goes on: after a death on its way only the store says that the channel's rest is ours.
     third = [
         Plan(3, (short,), (_dies_at(name, stop_after_s=60.0, holds=holds), Life(attended=holds)))
@@ -167,7 +170,8 @@ def _cut(whole: Plan, lives: int) -> Plan:
 
 def _order(random: Random, channel: str) -> Order:
     cycles, half_cycle_s = random.randint(2, 3), random.choice((600.0, 900.0, 1500.0))
-    return Order(channel, cycles, half_cycle_s, measures=random.random() < 0.2)
+    measures = random.random() < 0.2
+    return Order(channel, cycles, half_cycle_s, measures, decides=not measures and half_cycle_s == 900.0)
 
 
 def _life(random: Random) -> Life:
