@@ -23,7 +23,7 @@ def _node(value: object, line: int, file: str | None) -> Node:
         return Node(line, {str(key): _node(one, line, file) for key, one in value.items()}, file)
     if isinstance(value, list):
         return Node(line, [_node(one, line, file) for one in value], file)
-    return Node(line, str(value), file)
+    return Node(line, str(value).lower() if isinstance(value, bool) else str(value), file)
 
 
 def placeholder(line: int, file: str | None, place: str) -> Node:
