@@ -316,7 +316,7 @@ class Around:
 
     def of(self, step: RecipeStep) -> Around:
         """Give what holds for a step inside, which may have its own; a person is asked in any."""
-        if isinstance(step, PromptStep):
+        if isinstance(step, PromptStep) or (step.temperature is None and step.limits is None):
             return self
         return Around(step.temperature or self.temperature, step.limits or self.limits)
 
