@@ -144,7 +144,9 @@ def full_matrix() -> list[Plan]:
     rests = [name for name in rests if name not in _MEASURING]
     first = Plan(1, queue, (*(Life(f"{name}:1", 3.0, attended=True) for name in _STARTS), Life(attended=True)))
     deciding = tuple(replace(order, measures=False, decides=True) for order in queue[:1])
-    second = Plan(2, deciding, (*(Life(f"{name}:1", 3.0) for name in rests), Life("segment left:1", 6.0), Life()))
+    # Behind the death at the border the next segment's start is the first of its life.
+    border = (Life("segment left:1", 6.0), Life("start confirmed:1", 6.0))
+    second = Plan(2, deciding, (*(Life(f"{name}:1", 3.0) for name in rests), *border, Life()))
     # Each stop of a run that goes on: after a death on its way only the store says that the channel's rest is ours.
     third = [
         Plan(3, queue[:1], (Life(f"{name}:1", 3.0, stop_after_s=60.0, holds=holds), Life(attended=holds)))
