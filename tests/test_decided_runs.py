@@ -256,3 +256,32 @@ async def test_titration_ends_where_its_pulse_meets_the_voltage(store: Store) ->
         assert [cycle.cycle for cycle in data.cycles] == [1, 2]
         assert [it.cycle for test in store.tests(run.run_id) for it in store.cycles(test.id)] == [1, 2]
         assert data.cycles[0].discharge_end_reason is EndReason.VOLTAGE
+
+
+async def test_pass_without_a_contact_check_is_resumed_behind_one(store: Store) -> None:
+    """A hold in the second pass: the contact is checked before what is left of it, and steps and cycles go on."""
+    half = "{time: 20 min}"
+    steps = f"""
+  - step: repeat
+    times: 4
+    until: {{cycles: 3}}
+    steps:
+      - {{step: constant_current, direction: discharge, current: 0.2 mA/cm2, until: {half}}}
+      - {{step: constant_current, direction: charge, current: 0.2 mA/cm2, until: {half}}}
+"""
+    async with open_rig() as rig, serving(rig, store) as service:
+        run = service.submit(request(steps, "coated-li-li", ""), "ada")
+        await until(lambda: run.progress.index == 1 and run.last is not None and run.last.step_count == 2)
+        await service.hold(run.run_id, "ada")
+        await service.resume(run.run_id, "ada")
+        await until(lambda: run.state.is_over)
+        tests = store.tests(run.run_id)
+        assert [(test.segment, len(store.steps(test.id))) for test in tests] == [(0, 4), (1, 2), (1, 4), (2, 2)]
+        data = RunData(store, run.run_id)
+        repeated = [step.place.is_repeated_check for step in data.steps]
+        assert repeated == [False] * 6 + [True] * 3 + [False] * 3
+        assert [cycle.cycle for cycle in data.cycles] == [1, 2, 3]
+        assert [parts[0].place.half_cycle for parts in data.whole_steps][2:] == [1, 2, 3, 4, 5, 6]
+        (decided,) = told(store, run, EventKind.DECIDED)
+        assert (decided["segment"], decided["to"], decided["value"]) == (2, 4, 3.0)
+        check_rows(rig, store, run.run_id)
