@@ -28,6 +28,7 @@ from orchestrator.cli.step_table import step_table
 if TYPE_CHECKING:
     from orchestrator.bench.recipe_temperature import TemperatureAhead
     from protocols.program import Program
+    from protocols.proof import CounterExample, Proof
 
 # What belongs to a line stands below it, so far in.
 _INDENT = 2
@@ -135,6 +136,7 @@ def check(
     from protocols import resolve
     from protocols.errors import RecipeError, ResolveError
     from protocols.loading import load_cell, load_recipe
+    from protocols.proof import Proof
 
     if faults := file_faults(partial(load_recipe, recipe), partial(load_cell, cell)):
         if not json:
@@ -160,6 +162,10 @@ def check(
         usual, longest = f"{found.usual_h:.1f} h", f"{found.longest_h:.1f} h"
         bound = "" if usual == longest else f", at most {longest}"
         say(f"{loaded.name} can run with {where}: about {usual}{bound}")
+        if isinstance(found.proof, Proof):
+            ends, passes = found.proof.sentences
+            say(f"Proven: {ends}")
+            say(passes, _INDENT)
         if found.open_circuit_v is not None:
             low_v, high_v = found.open_circuit_v
             say(f"It starts with a cell at {low_v:g} to {high_v:g} V at open circuit")
@@ -182,6 +188,7 @@ class _Check(NamedTuple):
     temperature: TemperatureAhead | None = None
     usual_h: float = 0.0
     longest_h: float = 0.0
+    proof: Proof | CounterExample | None = None
 
     def as_json(self) -> dict[str, Any]:
         """Return what is told besides the problems."""
@@ -192,6 +199,7 @@ class _Check(NamedTuple):
             "steps": self.steps,
             "temperatures": [] if ahead is None else [asdict(one) for one in ahead.wanted],
             "oven": None if ahead is None else ahead.oven or None,
+            "proof": None if self.proof is None else self.proof.as_json(),
         }
         return {"open_circuit_v": self.open_circuit_v, **told}
 
@@ -203,11 +211,15 @@ def _looked_at(program: Program, bench: Path | None, channel: str | None) -> _Ch
     from protocols.expected_path import notes
     from protocols.forecast import forecast
     from protocols.plausibility import plausibility
+    from protocols.proof import CounterExample, prove
 
     there = SimulatedRack() if bench is None else load_bench(bench)
     seen, ahead = plausibility(program, there.usual_bands), forecast(program)
     window, warm = program.cycling[0].guards.open_circuit, temperature_ahead(program, there, channel)
     problems = [] if channel is None else there.problems(program, channel)
+    proven = prove(program)
+    if isinstance(proven, CounterExample):
+        problems = [*problems, str(proven)]
     return _Check(
         problems=[*problems, warm.problem] if warm.problem else problems,
         temperature=warm,
@@ -219,4 +231,5 @@ def _looked_at(program: Program, bench: Path | None, channel: str | None) -> _Ch
         open_circuit_v=None if window is None else (window.low_v, window.high_v),
         usual_h=ahead.expected_duration_s / 3600,
         longest_h=ahead.planned_duration_s / 3600,
+        proof=proven,
     )

@@ -16,6 +16,7 @@ from orchestrator.store import Damaged, Origin, Origins, RunRow, Store
 from protocols.forecast import forecast
 from protocols.plausibility import GROSS_FACTOR, Plausibility, confirmed, gross
 from protocols.program import Program
+from protocols.proof import prove
 from protocols.usual_bands import UsualBands
 
 
@@ -110,6 +111,7 @@ class RunRequest:
             "confirmed_by": self.confirming or None,
             "expected_h": _hours(ahead.expected_duration_s),
             "longest_h": _hours(ahead.planned_duration_s),
+            "proof": prove(self.program).as_json(),
         }
 
 
