@@ -13,20 +13,35 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Self
 
-from pydantic import model_validator
+from pydantic import PrivateAttr, model_validator
 from pydantic_core import PydanticCustomError
 
 from protocols.cell import AT_ZERO, DEFAULTS, Band, CellKind, on_wrong_side
 from protocols.control_flow import asks_for_shorts, flow_flaws
 from protocols.current_sign import Direction
+from protocols.places import Places
 from protocols.program import ShortPolicy
 from protocols.recipe_fields import RecipeFields, Rules
 from protocols.recipe_order import order_flaws, told
-from protocols.recipe_steps import Path, powered_steps
+from protocols.recipe_steps import Path, powered_steps, step_name
 
 
 class Recipe(RecipeFields):
-    """A recipe file. ``for`` lists the kinds of cells; ``check_block`` and ``limits`` default by kind."""
+    """A recipe of plain steps. ``for`` lists the kinds of cells; ``check_block`` and ``limits`` default by kind.
+
+    One that was expanded knows where its steps are written, which is no part of its text or its hash.
+    """
+
+    _places: Places = PrivateAttr(default_factory=Places)
+
+    def model_post_init(self, context: object, /) -> None:
+        """Take the places of its steps from the context of the validation, where it has any."""
+        if isinstance(context, Places):
+            self._places = context
+
+    def place(self, path: Path) -> str:
+        """Name the place of a step in the file as it is written: ``steps[2].steps[1]``, of an expanded one its line."""
+        return self._places.by_path.get(path) or step_name(path)
 
     @model_validator(mode="after")
     def _sound(self) -> Self:

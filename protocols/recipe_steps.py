@@ -26,7 +26,7 @@ from protocols.current_sign import Direction
 from protocols.field_types import Count, FileModel, Line, problem
 from protocols.program_steps import CcCv, Ceiling, ConstantCurrent, ConstantVoltage, PoweredStep, Record, Until
 from protocols.quantities import (
-    Capacity,
+    Charge,
     Current,
     Duration,
     Frequency,
@@ -79,7 +79,7 @@ class CurrentUntil(_Until):
 
     time: Duration | None = None
     voltage: Voltage | None = None
-    capacity: Capacity | None = None
+    capacity: Charge | None = None
     collapse: CollapseField = None
 
     @model_validator(mode="after")

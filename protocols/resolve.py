@@ -48,7 +48,6 @@ from protocols.recipe_steps import (
     RepeatStep,
     RestStep,
     powered_steps,
-    step_name,
 )
 
 CHECK_TIME_S = Decimal(5)
@@ -64,6 +63,7 @@ _NEEDS = {
     Dimension.SPECIFIC_CURRENT: "active_mass",
     Dimension.SPECIFIC_CAPACITY: "active_mass",
     Dimension.RATE: "nominal_capacity",
+    Dimension.CAPACITY_SHARE: "nominal_capacity",
 }
 
 
@@ -156,7 +156,7 @@ class _Resolver:
         )
 
     def _branches(self, decision: Decision) -> tuple[Branch, ...]:
-        where = step_name(decision.path)
+        where = self.recipe.place(decision.path)
 
         def amount(quantity: Quantity, key: str) -> float | None:
             return _float(self._amount(quantity, f"{where}.{key}"))
@@ -171,10 +171,10 @@ class _Resolver:
                 self._step(inner, (*path, "steps", index))
             self.done.append(Loop(back_to, step.times))
         elif isinstance(step, RestStep):
-            record = self.record(step.record, f"{step_name(path)}.record") if step.record else None
+            record = self.record(step.record, f"{self.recipe.place(path)}.record") if step.record else None
             self.done.append(Rest(Until(time_s=step.until.time.value), record=record))
         elif isinstance(step, PoweredRecipeStep):
-            self._powered(step, step_name(path))
+            self._powered(step, self.recipe.place(path))
 
     def measurement(self, piece: Measuring) -> MeasurementSegment | None:
         """Give the segment of one measurement; None, with a reason, where its values contradict each other."""
@@ -182,7 +182,7 @@ class _Resolver:
         try:
             technique = piece.step.technique(window.low_v, window.high_v)
         except Contradiction as err:
-            self.refuse(step_name(piece.path), str(err))
+            self.refuse(self.recipe.place(piece.path), str(err))
             return None
         block, own = self.recipe.potentiostat, piece.step.rest
         rest_s = (own or block.rest).value
