@@ -5,11 +5,15 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
 from drivers.interfaces import EndReason
+from orchestrator.bench.station import station_problems
+from orchestrator.cli.app import app
 from orchestrator.events import EventKind
 from orchestrator.runs.request import RunRequest
 from orchestrator.runs.run import Run
@@ -151,6 +155,21 @@ async def test_run_waits_for_a_person_where_the_recipe_asks_for_one(store: Store
             await until(lambda: run.state.is_over)
         assert state(run) is RunState.COMPLETED
         assert len(told(store, run, EventKind.PERSON_ASKED)) == 1
+
+
+def test_prompt_stops_no_simulated_run_and_refuses_a_real_one_that_nobody_attends(tmp_path: Path) -> None:
+    """A trial goes on as if all was done at once; in the foreground of a real tester nobody could be asked."""
+    recipe = tmp_path / "prompt.yaml"
+    half = "  - {step: constant_current, direction: charge, current: 0.2 mA/cm2, until: {time: 1 min}}\n"
+    head = _HEAD.replace("KIND", "li-li")
+    recipe.write_text(f"{head}{half}  - {{step: prompt, text: Turn the cell.}}\n{half}", "utf-8")
+    order = ["run", str(recipe), "--cell", "coated-li-li", "--store", str(tmp_path / "s.db"), "--channel", CHANNEL]
+    done = CliRunner().invoke(app, [*order, "--simulate", "--json"])
+    assert json.loads(done.stdout)["state"] == "completed", done.output
+    program = resolve(parse_recipe(recipe.read_text("utf-8")), load_cell("coated-li-li"))
+    (why,) = station_problems(program, None, CHANNEL, attended=False)
+    assert why == "The recipe asks somebody ('Turn the cell.'), and nobody is asked here: run it by 'cellrig serve'."
+    assert station_problems(program, None, CHANNEL, attended=True) == []
 
 
 _COLLAPSES = """
