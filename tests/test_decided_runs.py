@@ -12,6 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from drivers.interfaces import EndReason
+from orchestrator.bench.simulated import SimulatedRack
 from orchestrator.bench.station import station_problems
 from orchestrator.cli.app import app
 from orchestrator.events import EventKind
@@ -157,21 +158,6 @@ async def test_run_waits_for_a_person_where_the_recipe_asks_for_one(store: Store
         assert len(told(store, run, EventKind.PERSON_ASKED)) == 1
 
 
-def test_prompt_stops_no_simulated_run_and_refuses_a_real_one_that_nobody_attends(tmp_path: Path) -> None:
-    """A trial goes on as if all was done at once; in the foreground of a real tester nobody could be asked."""
-    recipe = tmp_path / "prompt.yaml"
-    half = "  - {step: constant_current, direction: charge, current: 0.2 mA/cm2, until: {time: 1 min}}\n"
-    head = _HEAD.replace("KIND", "li-li")
-    recipe.write_text(f"{head}{half}  - {{step: prompt, text: Turn the cell.}}\n{half}", "utf-8")
-    order = ["run", str(recipe), "--cell", "coated-li-li", "--store", str(tmp_path / "s.db"), "--channel", CHANNEL]
-    done = CliRunner().invoke(app, [*order, "--simulate", "--json"])
-    assert json.loads(done.stdout)["state"] == "completed", done.output
-    program = resolve(parse_recipe(recipe.read_text("utf-8")), load_cell("coated-li-li"))
-    (why,) = station_problems(program, None, CHANNEL, attended=False)
-    assert why == "The recipe asks somebody ('Turn the cell.'), and nobody is asked here: run it by 'cellrig serve'."
-    assert station_problems(program, None, CHANNEL, attended=True) == []
-
-
 _COLLAPSES = """
   - step: constant_current
     direction: discharge
@@ -304,3 +290,28 @@ async def test_pass_without_a_contact_check_is_resumed_behind_one(store: Store) 
         (decided,) = told(store, run, EventKind.DECIDED)
         assert (decided["segment"], decided["to"], decided["value"]) == (2, 4, 3.0)
         check_rows(rig, store, run.run_id)
+
+
+@pytest.mark.parametrize(
+    ("steps", "poll_s"), [(_FADES, 18.0), (_COLLAPSES, 30.0), (_CYCLE.replace("      -", "  -"), 600.0)]
+)
+def test_simulated_rack_is_polled_as_often_as_a_run_decides(steps: str, poll_s: float) -> None:
+    """A cell that rests until the next poll is no healthy cell's test: passes of 30 min are looked at every 18 s."""
+    cell, more = ("bare-li-li", _MARKED) if steps is _COLLAPSES else ("bare-lfp", _CHARGED)
+    program = request(steps.replace("THEN", "leave"), cell, more).program
+    assert SimulatedRack().polled_for(program).poll_period_s == pytest.approx(poll_s)
+
+
+def test_prompt_stops_no_simulated_run_and_refuses_a_real_one_that_nobody_attends(tmp_path: Path) -> None:
+    """A trial goes on as if all was done at once; in the foreground of a real tester nobody could be asked."""
+    recipe = tmp_path / "prompt.yaml"
+    half = "  - {step: constant_current, direction: charge, current: 0.2 mA/cm2, until: {time: 1 min}}\n"
+    head = _HEAD.replace("KIND", "li-li")
+    recipe.write_text(f"{head}{half}  - {{step: prompt, text: Turn the cell.}}\n{half}", "utf-8")
+    order = ["run", str(recipe), "--cell", "coated-li-li", "--store", str(tmp_path / "s.db"), "--channel", CHANNEL]
+    done = CliRunner().invoke(app, [*order, "--simulate", "--json"])
+    assert json.loads(done.stdout)["state"] == "completed", done.output
+    program = resolve(parse_recipe(recipe.read_text("utf-8")), load_cell("coated-li-li"))
+    (why,) = station_problems(program, None, CHANNEL, attended=False)
+    assert why == "The recipe asks somebody ('Turn the cell.'), and nobody is asked here: run it by 'cellrig serve'."
+    assert station_problems(program, None, CHANNEL, attended=True) == []

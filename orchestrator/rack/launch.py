@@ -195,6 +195,7 @@ def mounted_before(order: Launch, path: Path) -> str:
 
 
 async def _on_rack(rack: SimulatedRack, request: RunRequest, store: Path, listener: Listener, by: str) -> RunUpdate:
+    rack = rack.polled_for(request.program)
     async with contextlib.AsyncExitStack() as stack:
         tester, simulated = await stack.enter_async_context(open_simulated_rack(rack))
         station = None
