@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from protocols.branches import Branch, HostEnd, Measure, Watched
 from protocols.errors import ResolveError
 from protocols.loading import load_cell, load_recipe, shipped_cells, shipped_recipes
 from protocols.program import (
@@ -181,6 +182,7 @@ def test_sound_neighbours_of_those_programs_are_proven() -> None:
         made(CHARGE, DISCHARGE, Loop(1, 50)),
         made(PULSE, REST, DISCHARGE, CHARGE, Loop(1, 20)),
         made(CHARGE, REST, Loop(1, 50)),
+        made(UP, Loop(1, 50), cell=LI, limits=LI_LI_LIMITS),
         made(UP, DOWN, Loop(1, 1000), cell=LI, limits=LI_LI_LIMITS),
         made(PLATE, STRIP, Loop(1, 50), cell=CU, limits=CU_LIMITS),
         made(PLATE, replace(STRIP, until=Until(capacity_ah=0.001)), Loop(1, 9), STRIP, cell=CU, limits=CU_LIMITS),
@@ -237,3 +239,66 @@ def test_recipe_check_prints_the_bounds_and_a_refused_one_its_story(tmp_path: Pa
     text = cellrig("recipe", "show", "li-li-0.2").stdout
     recipe.write_text(re.sub(r"discharge\n(.*\n)(.*)-0\.5 V", r"charge\n\g<1>\g<2>0.5 V", text), encoding="utf-8")
     refused(cellrig("recipe", "check", recipe, "--cell", "bare-li-li"), 1, "moved from one electrode to the other")
+
+
+def ways(*branches: tuple[int, Branch], tests: int = 4) -> Program:
+    """Give a program of several tests, each a charge and a discharge, with branches behind some of them."""
+    (segment,) = made(CHARGE, DISCHARGE).cycling
+    after = dict.fromkeys(range(tests), ()) | {own: (branch,) for own, branch in branches}
+    return replace(made(), segments=tuple(replace(segment, after=after[index]) for index in range(tests)))
+
+
+def test_tests_that_a_run_may_pass_over_count_at_most_once_and_at_least_never() -> None:
+    """A run that leaves a loop early takes less time; the bounds hold both ways through the program."""
+    straight, left = prove(ways()), prove(ways((0, Branch(Measure.SHORT, to=3))))
+    assert isinstance(straight, Proof)
+    assert isinstance(left, Proof)
+    assert left.longest_s == straight.longest_s
+    fixed = ConstantCurrent(-1e-3, Until(time_s=30.0))
+    program = ways((0, Branch(Measure.SHORT, to=3)))
+    segments = tuple(replace(segment, steps=(fixed, CHARGE)) for segment in program.cycling)
+    shortest = prove(replace(program, segments=segments))
+    assert isinstance(shortest, Proof)
+    assert shortest.shortest_s == 60.0
+
+
+@pytest.mark.parametrize(
+    ("branch", "rule", "words"),
+    [
+        (Branch(Measure.SHORT, to=1), Rule.WAY, "forward only"),
+        (Branch(Measure.SHORT, to=5), Rule.WAY, "one of 4 tests"),
+        (Branch(Measure.VOLTAGE, to=3, below=nan), Rule.VALUES, "No value"),
+        (Branch(Measure.CYCLES, to=3, above=5.0, since=3), Rule.WAY, "has not been there"),
+    ],
+)
+def test_a_branch_that_leads_nowhere_or_asks_for_nothing_is_no_proof(branch: Branch, rule: Rule, words: str) -> None:
+    """Every way through a program leads forward to its end."""
+    found = prove(ways((1, branch)))
+    assert isinstance(found, CounterExample)
+    assert (found.rule, found.where) == (rule, "test 2")
+    assert words in str(found)
+
+
+def test_charge_counts_on_every_way_that_leads_to_a_test() -> None:
+    """A branch that passes over the step that would have met a voltage carries its pulses on to the next test."""
+    pulses = replace(PULSE, until=Until(time_s=240.0))
+    (segment,) = made(pulses).cycling
+    met = replace(segment, steps=(CHARGE,))
+    sound = replace(made(), segments=(segment, met, segment))
+    assert isinstance(prove(sound), Proof)
+    leaving = replace(segment, after=(Branch(Measure.SHORT, to=2),))
+    found = prove(replace(sound, segments=(leaving, met, segment)))
+    assert isinstance(found, CounterExample)
+    assert (found.rule, found.where) == (Rule.VOLTAGE, "test 3, step 1")
+
+
+def test_a_step_that_the_host_may_end_may_pass_nothing() -> None:
+    """What the host watches for ends a step at any time, so that its least is nothing; a threshold of zero is none."""
+    (segment,) = made(Rest(Until(time_s=3600.0)), cell=LI, limits=LI_LI_LIMITS).cycling
+    ended = replace(segment, ends=(HostEnd(Watched.REST_DRIFT, 1e-3),))
+    proof = prove(replace(made(cell=LI), segments=(ended,)))
+    assert isinstance(proof, Proof)
+    assert (proof.shortest_s, proof.longest_s) == (0.0, 3600.0)
+    found = prove(replace(made(cell=LI), segments=(replace(segment, ends=(HostEnd(Watched.REST_DRIFT, 0.0),)),)))
+    assert isinstance(found, CounterExample)
+    assert found.rule is Rule.VALUES

@@ -13,15 +13,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from fractions import Fraction
 
+from protocols.branches import HostEnd
 from protocols.cell import DEFAULTS, SYMMETRIC, Cell, CellKind
 from protocols.execution_order import Leaf, Node, nest
 from protocols.normalised import capacity_mah
 from protocols.program import (
     CellFacts,
     CyclingSegment,
+    Limits,
     MeasurementSegment,
     PoweredStep,
     Program,
+    Step,
     VoltageBand,
 )
 from protocols.program_steps import powered, recorded
@@ -30,6 +33,7 @@ from protocols.proof.effects import Effect, effect_of
 from protocols.proof.findings import CounterExample, Proof, Rule, Unproven, unproven
 from protocols.proof.intervals import Interval
 from protocols.proof.layers import inside, layers, measured
+from protocols.proof.ways import Ways, host_ends
 from protocols.usual_bands import BANDS, Judged, usual
 from protocols.voltage_order import step_flaws
 
@@ -38,6 +42,10 @@ LONGEST_S = 10 * 365 * 86400.0
 _ROUNDED = Fraction(1_000_000_001, 1_000_000_000)
 # A measurement may be tried again, and its instrument may be slower than expected (forecast.py).
 _MEASURED_TIMES = 3
+
+
+_Key = tuple[tuple[Step, ...], Limits, tuple[HostEnd, ...]]
+_Steps = tuple[tuple[Node, ...], dict[int, Effect], Effect]
 
 
 def prove(program: Program, cell: Cell | None = None, *, longest_s: float = LONGEST_S) -> Proof | CounterExample:
@@ -59,6 +67,8 @@ class _Prover:
         currents = [step.largest_a or 0.0 for it in program.cycling for _, step in powered(it.steps)]
         self._largest_a = max(currents, default=0.0)
         full_mah = _full_mah(program.cell)
+        self._proven: dict[_Key, _Steps] = {}
+        self._behind: dict[tuple[_Key, Interval], Interval] = {}
         self._full_ah = None if full_mah is None or not full_mah > 0 else Fraction(full_mah) / 1000
 
     def proof(self, cell: Cell | None, longest_s: float) -> Proof:
@@ -68,35 +78,63 @@ class _Prover:
             raise unproven(Rule.WAY, "The program", what, f"Cell {cell.name} has other facts: resolve the recipe anew.")
         if not program.cycling:
             raise unproven(Rule.WAY, "The program", "nothing to run", "It has no step for a tester.")
-        host = program.cycling[0].limits.host
-        total, counted = Effect(), Interval()
-        for number, segment in enumerate(program.segments, 1):
-            where = f"test {number}, " if self._several else ""
-            if isinstance(segment, MeasurementSegment):
-                measured(f"test {number}", segment, host)
-                longest = Fraction(segment.settle_max_s) + _MEASURED_TIMES * Fraction(segment.technique.expected_s)
-                time_s = Interval(Fraction(segment.rest_s), longest)
-                total = total.then(Effect(time_s=time_s, executed=1))
-                continue
-            host = segment.limits.host
-            effect, counted = self._cycling(where, segment, counted)
-            total = total.then(effect)
+        total = self._segments()
         if total.time_s.high > Fraction(longest_s):
             what = f"may take {float(total.time_s.high) / 3600:.6g} h"
             raise unproven(Rule.TIME, "The program", what, f"The bound is {longest_s / 3600:.6g} h.")
-        return self._told(total, host)
+        return self._told(total)
+
+    def _segments(self) -> Effect:
+        """Prove the segments in order, and give the effect of all of them; one that the run may pass over adds or not.
+
+        What is counted of a cell when a segment begins holds every way that leads there.
+        """
+        segments = self._program.segments
+        ways = Ways(segments)
+        host = self._program.cycling[0].limits.host
+        total, counted = Effect(), {0: Interval()}
+        for index, segment in enumerate(segments):
+            where = f"test {index + 1}, " if self._several else ""
+            before = counted[index]
+            if isinstance(segment, MeasurementSegment):
+                measured(f"test {index + 1}", segment, host)
+                longest = Fraction(segment.settle_max_s) + _MEASURED_TIMES * Fraction(segment.technique.expected_s)
+                effect, behind = Effect(time_s=Interval(Fraction(segment.rest_s), longest), executed=1), before
+            else:
+                host = segment.limits.host
+                effect, behind = self._cycling(where, segment, before)
+            total = total.then(effect.or_less() if index in ways.passed_over else effect)
+            for there in ways.behind(index):
+                counted[there] = behind if there not in counted else counted[there] | behind
+        return total
 
     def _cycling(self, where: str, segment: CyclingSegment, counted: Interval) -> tuple[Effect, Interval]:
         """Prove a segment, and give its effect and what the guard of its cell counts behind it."""
+        # The passes of a loop that the host decides are alike: each is proven once for what is counted before it.
+        key = segment.steps, segment.limits, segment.ends
+        proven = self._proven.get(key)
+        if proven is None:
+            proven = self._proven[key] = self._steps(where, segment)
+        nodes, effects, effect = proven
+        behind = self._behind.get((key, counted))
+        if behind is None:
+            guard = self._guard(effects)
+            behind = counted if guard is None else walk(guard, nodes, effects, where, counted)
+            self._behind[key, counted] = behind
+        return effect, behind
+
+    def _steps(self, where: str, segment: CyclingSegment) -> _Steps:
         nodes = _nested(where, segment)
         effects = {number: effect_of(f"{where}step {number}", step) for number, step in recorded(segment.steps)}
+        if segment.ends:
+            last = max(effects)
+            effects[last] = effects[last].or_less()
         layers(f"{where}limits", segment.limits, self._largest_a)
         inside(where, segment, self._program)
+        host_ends(f"{where}step {max(effects)}", segment)
         self._order(where, segment)
         self._charges(where, effects)
-        guard = self._guard(effects)
-        behind = counted if guard is None else walk(guard, nodes, effects, where, counted)
-        return self._passes(where, nodes, effects), behind
+        return nodes, effects, self._passes(where, nodes, effects)
 
     def _guard(self, effects: dict[int, Effect]) -> Guard | None:
         """Give what watches over the charge of a cell of this kind; None where the cell's file does not allow it."""
@@ -153,10 +191,11 @@ class _Prover:
         return total
 
     def _progress(self, where: str, body: Sequence[Node], times: int) -> None:
-        """See that a loop without a fixed time moves its cell both ways: else its voltages end each pass at once."""
+        """See that a loop that only voltages end moves its cell both ways: else they end each later pass at once."""
         leaves = _leaves(body)
         drives = [leaf.step for leaf in leaves if isinstance(leaf.step, PoweredStep)]
-        if drives and len({step.direction for step in drives}) == 1:
+        own = [end for step in drives for end in (step.until.time_s, step.until.capacity_ah) if end is not None]
+        if drives and not own and len({step.direction for step in drives}) == 1:
             raise unproven(
                 Rule.LOOPS,
                 f"{where}steps {leaves[0].number} to {leaves[-1].number}",
@@ -164,8 +203,8 @@ class _Prover:
                 "The first pass brings the cell there. Every later one ends as it begins: the loop does nothing.",
             )
 
-    def _told(self, total: Effect, host: VoltageBand) -> Proof:
-        bands = [segment.limits.host for segment in self._program.cycling] or [host]
+    def _told(self, total: Effect) -> Proof:
+        bands = [segment.limits.host for segment in self._program.cycling]
         return Proof(
             steps=total.executed,
             shortest_s=float(total.time_s.low),
