@@ -143,6 +143,7 @@ def test_step_that_the_host_ends_is_the_last_of_its_segment() -> None:
         (_UNTIL.replace("THEN", "end").replace("times: 5", "times: 4000"), "with several cycles in each pass"),
         (_UNTIL.replace("THEN", "end").replace("capacity_below: 80 % of cycle 3, ", ""), "no condition"),
         (_UNTIL.replace("capacity_below: 80 % of cycle 3, then: THEN", "drift_below: 1 mV/h"), "a rest as the last"),
+        ("  - {step: eis, when: {resistance_above: 9 ohm, then: end}}", "a resistance behind eis"),
         ("  - {step: rest, until: {time: 1 h}, when: {time: 2 h}}", "leave, and no repeat around the step"),
         ("  - {step: rest, until: {time: 1 h}}\n  - {step: prompt, text: Done.}", "a prompt with nothing behind it"),
         (_BACK, "no run goes back"),
