@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import polars as pl
 import pytest
 
 import cellrig as public
@@ -26,6 +27,7 @@ from orchestrator.tables.run_data import RunData
 from orchestrator.tables.sample_table import sample_table
 from tests.analysis_truth import Recording, every, symmetric
 from tests.command_line import cellrig, refused
+from tests.export_rig import exported
 from tests.run_maker import CUTS_S, PROGRAM, RunMaker
 
 RATES = """
@@ -232,6 +234,23 @@ def test_page_of_analyses_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     for block in re.findall(r"```python\n(.*?)```", text, re.DOTALL):
         exec(compile(block, "docs/analysis.md", "exec"), names)  # noqa: S102 - the page's own code
     assert len(list(names["cycles"])) == 2
+
+
+@pytest.mark.parametrize("name", ["csv", "bdf-csv", "bdf-parquet", "xlsx"])
+def test_exports_are_analysed_as_the_store_is(opened: Store, tmp_path: Path, name: str) -> None:
+    """``read_table`` takes a path as people write it, and cycles of each format are those of the store."""
+    cell = analysis.CellFacts("lfp", "lfp", active_mass_mg=1.1)
+    path = str(exported(opened, "R000001", name, tmp_path).files[0])
+    found = analysis.cycle_table(analysis.read_table(path), cell)
+    wanted = analysis.cycle_table(sample_table(opened, "R000001"), cell)
+    assert [row.discharge_capacity_ah for row in found] == [row.discharge_capacity_ah for row in wanted] != []
+
+
+def test_labels_of_the_battery_data_format_are_no_names_of_columns(opened: Store, tmp_path: Path) -> None:
+    """Who reads an export with polars alone is told how to read it."""
+    path = exported(opened, "R000001", "bdf-parquet", tmp_path).files[0]
+    with pytest.raises(analysis.NoSuchTable, match=r"is read by analysis.read_table\(path\)"):
+        analysis.cycle_table(pl.read_parquet(path), analysis.CellFacts("lfp", "lfp"))
 
 
 def test_page_names_every_table_and_public_name() -> None:
