@@ -151,6 +151,15 @@ def test_command_prints_tables_json_and_files(stored: Path, tmp_path: Path) -> N
     assert not [path for path in tmp_path.iterdir() if path.name.endswith(".part")]
 
 
+def test_cycles_that_a_run_does_not_have_are_said(stored: Path) -> None:
+    """Peaks are those of the cycles that were asked for and of no others: not of the first and the last instead."""
+    words = ("analyse", "R000001", "-t", "peaks", "--store", str(stored), "--json", "--cycles")
+    for asked, there in (("60", set()), ("2,60-70", {2})):
+        (run,) = json.loads(cellrig(*words, asked).stdout)["runs"]
+        assert {row["cycle"] for row in run["tables"]["peaks"]} == there
+        assert f"no cycle {asked.removeprefix('2,')} in this run" in run["remarks"]
+
+
 @pytest.mark.parametrize(
     ("words", "status", "said"),
     [

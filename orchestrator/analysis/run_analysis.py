@@ -82,7 +82,7 @@ class AnalysisOrder:
 
     ``reference`` is the cycle with which capacities are compared, None: the first that the cell's own voltage ended.
     ``length_um`` is the diffusion length of a titration, None: no coefficient. ``peak_cycles`` are the cycles of which
-    dQ/dV is made, empty: the first and the last whole one.
+    dQ/dV is made, None: the first and the last whole one.
     """
 
     parts: tuple[Part, ...] = ()
@@ -91,7 +91,7 @@ class AnalysisOrder:
     delay_s: float = DELAY_S
     length_um: float | None = None
     smoothing_v: float = SMOOTHING_V
-    peak_cycles: tuple[int, ...] = ()
+    peak_cycles: tuple[int, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,7 +233,7 @@ def _resistances(work: _Work, found: StepResistances) -> Sequence[Any]:
 
 
 def _peak_cycles(work: _Work) -> Sequence[int]:
-    if work.order.peak_cycles:
+    if work.order.peak_cycles is not None:
         return work.order.peak_cycles
     whole = [row.cycle for row in work.cycles if None not in (row.charge_end_reason, row.discharge_end_reason)]
     return whole[:1] + whole[-1:]
