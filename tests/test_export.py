@@ -361,3 +361,20 @@ def test_run_without_spectra_says_so(store: Store, tmp_path: Path) -> None:
     """Formats for spectra refuse a run that has none, in a sentence."""
     with pytest.raises(NothingToExport, match="has no impedance spectrum"):
         exported(store, made(store), "impedance-csv", tmp_path)
+
+
+@pytest.mark.parametrize(("to", "said"), [("impedance-csv", "no impedance spectrum"), ("bdf-csv", "no record")])
+def test_run_that_has_nothing_hinders_no_other(store: Store, run_id: str, tmp_path: Path, to: str, said: str) -> None:
+    """Before and behind it the others are written and told; what it lacks is said, and the exit status is 1."""
+    empty = RunMaker(store, PROGRAM).run_id
+    again = made(store)
+    add_spectrum(store, again)
+    words = ("export", run_id, empty, again, "--to", to, "-o", tmp_path / "out", "--store", store.path)
+    done = cellrig(*words, "--json")
+    assert done.returncode == 1
+    assert f"cellrig: run {empty} has {said}" in done.stderr
+    files = {export["run"]: export["files"] for export in json.loads(done.stdout)["exports"]}
+    assert list(files) == [run_id, empty, again]
+    assert files[empty] == []
+    assert {Path(file) for named in files.values() for file in named} == set((tmp_path / "out").iterdir())
+    assert {path.name[:7] for path in (tmp_path / "out").iterdir()} == {run_id, again}

@@ -72,6 +72,8 @@ def export(
         except ExportError as err:
             fail(str(err), FAILED)
     _tell(done, to, json)
+    if any(not it.own for it in done):
+        raise typer.Exit(FAILED)
 
 
 def _tell(done: list[Exported], to: str, json: bool) -> None:
