@@ -195,6 +195,13 @@ def test_analyses_are_drawn(opened: Store, run_id: str, over: Over, label: str) 
     assert all(((x >= low) & (x <= high)).all() for x in drawn)
 
 
+def test_runs_of_a_rate_test_differ_in_their_marks(opened: Store) -> None:
+    """Each run has marks of its own shape, for who prints in greyscale; the legend shows them."""
+    figure, _ = draw_runs(opened, ["R000001", "R000001"], PictureOrder(Over.RATE))
+    assert {line.get_marker() for line in figure.axes[0].lines} == {"o", "s"}
+    assert [line.get_marker() for line in figure.legends[0].get_lines()][:2] == ["o", "s"]
+
+
 @pytest.mark.parametrize(("run_id", "over"), [("R000001", Over.PLATED), ("R000003", Over.RATE)])
 def test_picture_without_a_meaning_is_refused(opened: Store, run_id: str, over: Over) -> None:
     """An LFP cell has no plated charge and a Li/Li cell no rate test: it is said, and nothing is drawn."""
