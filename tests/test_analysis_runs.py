@@ -6,6 +6,7 @@ import csv
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from orchestrator import analysis
 from orchestrator.analysis.parts import Part
 from orchestrator.analysis.run_analysis import parts_of, stored_findings
 from orchestrator.analysis.shorts_of_run import marked
+from orchestrator.cli.analysis_tables import text_tables
 from orchestrator.report.picture_choices import Over
 from orchestrator.report.picture_sheet import NothingToDraw, PictureOrder
 from orchestrator.report.run_pictures import draw_runs
@@ -149,6 +151,23 @@ def test_command_prints_tables_json_and_files(stored: Path, tmp_path: Path) -> N
     refused(cellrig("analyse", "R000001", "--csv", tmp_path, *store), 1, "is there already")
     assert cellrig("analyse", "R000001", "--csv", tmp_path, "--force", *store).returncode == 0
     assert not [path for path in tmp_path.iterdir() if path.name.endswith(".part")]
+
+
+def test_remark_of_most_rows_is_said_once(stored: Path) -> None:
+    """Below the table, in the command and on a page: a sentence in each of its rows made the others hard to find."""
+    remark = "the discharge was ended by its set time: what it left is not known"
+    printed = cellrig("analyse", "R000003", "-t", "cycles", "--store", str(stored)).stdout
+    assert " ".join(printed.split()).count(f"In each row: {remark}.") == printed.count("what it left") == 1
+    with open_store(stored, read_only=True) as store:
+        found = analysis.analyse(RunData(store, "R000003"))
+    rows = list(found.tables[Part.CYCLES])
+    (shown,) = text_tables(
+        replace(found, tables={Part.CYCLES: [*rows, replace(rows[-1], remark="another")]}), Part.CYCLES
+    )
+    assert f"In each row without another remark: {remark}." in shown.note
+    assert [row[-1] for row in shown.rows] == ["-"] * len(rows) + ["another"]
+    (shown,) = text_tables(replace(found, tables={Part.CYCLES: [*rows, replace(rows[-1], remark="")]}), Part.CYCLES)
+    assert [row[-1] for row in shown.rows] == [remark] * len(rows) + ["-"]
 
 
 def test_cycles_that_a_run_does_not_have_are_said(stored: Path) -> None:

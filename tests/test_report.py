@@ -224,6 +224,14 @@ def test_pdf_has_whole_rows_a_head_on_each_page_and_captions_by_their_pictures()
     assert [f"page {n}" in words for n, words in enumerate(pages, 1)] == [True] * len(pages)
 
 
+def test_value_and_unit_stand_in_one_line_of_a_pdf() -> None:
+    """However long the other columns are: the hour of a finding stood a line below its number."""
+    rows = [("58.348\N{NO-BREAK SPACE}h", "soft short suspected", "what was seen of it " * 20, "its evidence " * 20)]
+    chapter = Chapter("c", [table(("at", "verdict", "what was seen", "evidence"), rows)])
+    (sheet,) = PdfReader(BytesIO(pdf(Report("g", "k", "t", (chapter,))))).pages
+    assert "58.348 h" in [" ".join(line.split()) for line in sheet.extract_text().splitlines()]
+
+
 def test_a_row_longer_than_a_page_goes_on_on_the_next() -> None:
     """What an instrument says at length is neither cut nor the end of the report."""
     text = " ".join(f"word{n}" for n in range(3000))
