@@ -21,7 +21,10 @@ from orchestrator.report.group_by import GroupBy
 from orchestrator.report.journal_page import style
 from orchestrator.report.run_report import ReportOrder, comparison, contents_of, group_of, report
 from orchestrator.store import Store, open_store
+from orchestrator.store.origins import Origin, Origins
 from orchestrator.tables.run_data import RunData
+from protocols.document import Document
+from protocols.loading import cell_document
 from protocols.program import Program
 from tests.command_line import cellrig, refused
 from tests.run_maker import CELL, CUTS_S, PROGRAM, START_UNIX_S, RunMaker, cycling, program_of
@@ -107,6 +110,19 @@ def test_report_tells_every_interruption_and_the_limits(store: Store) -> None:
         assert PROGRAM.sha256 in words
         assert "time / h" in pages
         assert "nobody measured it" in words
+
+
+def test_cell_is_told_as_its_file_says(store: Store) -> None:
+    """Both electrodes, the electrolyte and what people wrote as metadata; without the file what the program knows."""
+    run_id, other, old = (made(store) for _ in range(3))
+    Origins(store).add(run_id, Origin(cell=cell_document("coated-lfp")))
+    Origins(store).add(old, Origin(cell=Document("old.yaml", "name: of another version")))
+    with style():
+        told, *without = (words_of(page(reported(store, each))) for each in (run_id, other, old))
+    assert "electrolyte PEO-LiTFSI, about 2.4e-4 S/cm" in told
+    assert "working electrode LiFePO4 on Al foil counter electrode Li foil, coated (DCPL)" in told
+    assert "case CR2032" in told
+    assert not [words for words in without if "counter electrode" in words]
 
 
 def test_verdict_stands_with_the_numbers_it_was_found_by(store: Store) -> None:
