@@ -12,7 +12,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from orchestrator.cli.export import _SHOWN_ROWS
+from orchestrator.cli.export import _LEAST_SHOWN
 from orchestrator.export.errors import AlreadyThere, ExportError, NothingToExport
 from orchestrator.export.exporting import export_runs
 from orchestrator.export.formats import OURS, ExportFormat, find_format, offered_formats
@@ -354,7 +354,7 @@ def test_progress_counts_every_record(store: Store, long_run: str) -> None:
     rows = sum(batch.height for batch in source.batches(rows=4000))
     assert [done for done, _ in told] == sorted(done for done, _ in told)
     assert told[-1] == (rows, rows)
-    assert rows < _SHOWN_ROWS
+    assert rows < _LEAST_SHOWN["records"]
 
 
 def test_run_without_spectra_says_so(store: Store, tmp_path: Path) -> None:

@@ -30,8 +30,8 @@ Out = Annotated[
 ]
 ListFormats = Annotated[bool, typer.Option("--list", help="List the formats, and who reads them.")]
 
-# A file is written within a second up to here, and needs no progress in a log.
-_SHOWN_ROWS = 1_000_000
+# So much is done within a second or so, and needs no progress in a log.
+_LEAST_SHOWN = {"records": 1_000_000, "bytes": 200_000_000}
 
 
 def export(
@@ -107,7 +107,7 @@ def _list(json: bool) -> None:
     say("\nWrite one: cellrig export RUN --to FORMAT")
 
 
-def shown(run_id: str) -> Progress:
+def shown(run_id: str, what: str = "records") -> Progress:
     """Show how many records are written: a bar on a terminal, tenths of long runs elsewhere, always on stderr."""
     if sys.stderr.isatty():
         return _bar(run_id)
@@ -116,9 +116,9 @@ def shown(run_id: str) -> Progress:
     def tell(done: int, rows: int) -> None:
         nonlocal told
         tenth = done * 10 // max(rows, 1)
-        if rows >= _SHOWN_ROWS and tenth > told:
+        if rows >= _LEAST_SHOWN[what] and tenth > told:
             told = tenth
-            typer.echo(f"{run_id}: {done:,} of {rows:,} records", err=True)
+            typer.echo(f"{run_id}: {done:,} of {rows:,} {what}", err=True)
 
     return tell
 

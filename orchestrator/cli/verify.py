@@ -51,8 +51,8 @@ def verify(packages: Packages, json: Json = False) -> None:
 
 
 def shown_parts(name: str) -> Callable[[str], Progress]:
-    """Return what shows the progress of each part of the work on a package, by the part's name."""
-    return lambda part: shown(f"{name}: {part}")
+    """Return what shows the progress of each part of the work on a package, by the part's name: hashes go by bytes."""
+    return lambda part: shown(f"{name}: {part}", "bytes" if part == "hashes" else "records")
 
 
 def _tell(verdict: Verdict) -> None:
