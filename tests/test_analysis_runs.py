@@ -182,7 +182,7 @@ def test_cycles_that_a_run_does_not_have_are_said(stored: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "status", "said"),
     [
-        (("R000001", "-t", "failures"), 1, "failures has no meaning for a lfp cell"),
+        (("R000001", "-t", "failures"), 1, "failures has no meaning for cells of kind lfp"),
         (("R000001", "-t", "titration"), 1, "needs the diffusion length: --length-um"),
         (("R000001", "-t", "nothing"), 2, "is not one of 'cycles'"),
         (("R000009",), 1, "R000009"),

@@ -20,6 +20,7 @@ from orchestrator.report.voltage_axis import stretched_by
 from orchestrator.store import Store, open_store
 from orchestrator.tables.run_data import RunData
 from tests.command_line import cellrig, refused
+from tests.export_rig import add_spectrum
 from tests.run_maker import CELL, CUTS_S, PROGRAM, RunMaker, cycling, program_of
 
 NAN = float("nan")
@@ -182,6 +183,16 @@ def test_runs_without_samples_cycles_or_length_are_told_or_drawn(store: Store) -
     for over in (Over.CYCLE, Over.CAPACITY):
         with pytest.raises(NothingToDraw, match=r"R000001 .*--over time"):
             draw_runs(store, [one.run_id], PictureOrder(over))
+
+
+def test_run_of_spectra_alone_is_told_what_draws_them(store: Store) -> None:
+    """A spectrum that was imported has no trace over time."""
+    data = made_run(store)
+    add_spectrum(store, data.run.run_id)
+    with store.transaction() as connection:
+        connection.execute("DELETE FROM sample")
+    with pytest.raises(NothingToDraw, match="cellrig spectra R000001 draws its spectra"):
+        draw_runs(store, [data.run.run_id], PictureOrder(Over.TIME))
 
 
 @pytest.mark.parametrize("over", [Over.TIME, Over.CAPACITY])

@@ -130,8 +130,11 @@ def test_verdict_stands_with_the_numbers_it_was_found_by(store: Store) -> None:
     run_id = made(store)
     data = '{"action": "complete", "time_s": 180.0, "before_ohm": 640.6094, "after_ohm": 3.69, "current_ma": -0.157}'
     store.add_event(run_id, EventKind.CELL_SHORTED, "shorted since 0.05 h", START_UNIX_S + 180, data_json=data)
+    seen = '{"verdict": "soft short", "cycle": 1, "present": false}'
+    store.add_event(run_id, EventKind.SOFT_SHORT, "soft short, first seen in cycle 1", START_UNIX_S, data_json=seen)
     with style():
         told = words_of(page(reported(store, run_id)))
+    assert "present" not in told
     assert "0.050 h cell shorted shorted since 0.05 h before 640.6 ohm, after 3.69 ohm, current -0.157 mA" in told
 
 

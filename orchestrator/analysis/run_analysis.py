@@ -125,7 +125,9 @@ def analyse(data: RunData, order: AnalysisOrder | None = None) -> RunAnalysis:
     meant = parts_of(cell.kind)
     work = _Work(data, order, cycle_rows(data.cycle_sums, cell))
     if wrong := [part for part in order.parts if part not in meant]:
-        raise ValueError(f"{data.run.run_id}: {wrong[0]} has no meaning for a {cell.kind} cell; ask {', '.join(meant)}")
+        raise ValueError(
+            f"{data.run.run_id}: {wrong[0]} has no meaning for cells of kind {cell.kind}; ask {', '.join(meant)}"
+        )
     wanted = [part for part in meant if (part in order.parts if order.parts else part not in _FITTED)]
     if cell.kind in WITHOUT_A_VOLTAGE and Part.CYCLES in wanted:
         work.remarks.append(f"a {cell.kind} cell has no energy efficiency: all that it takes is heat, both ways")

@@ -217,7 +217,7 @@ _TABLES: Mapping[Part, tuple[str, tuple[_Shown, ...]]] = {
 def print_analysis(found: RunAnalysis, chosen: str = "", last: int | None = None) -> None:
     """Print the tables of a run, of long ones the last rows, and what is to be known of them."""
     simulated = " (simulated)" if found.simulated else ""
-    say(f"{found.run_id}, {found.label}, a {found.kind} cell{simulated}")
+    say(f"{found.run_id}, {found.label}, cell of kind {found.kind}{simulated}")
     for part, rows in found.tables.items():
         if part is Part.RESERVOIR:
             print_reservoirs([_plain_row(row) for row in rows], chosen)

@@ -58,7 +58,9 @@ _POLICIES: Mapping[ShortPolicy, str] = {
     ShortPolicy.MARK: "is marked, and the run goes on",
 }
 # These are told in the columns before, or are of use to programs alone.
-_UNTOLD = frozenset({"action", "count", "severity", "short", "time_s", "told_s", "cycle", "direction"})
+_UNTOLD = frozenset(
+    {"action", "count", "severity", "short", "time_s", "told_s", "cycle", "direction", "verdict", "present"}
+)
 # Tables of which a report has more than a few rows are in it by their pictures.
 _DRAWN = frozenset({Part.HALF_CYCLES, Part.HYSTERESIS, Part.RETENTION, Part.RESISTANCES})
 
@@ -304,7 +306,7 @@ def _evidence(event: EventRow) -> str:
         words = name.removesuffix(ending).replace("_", " ")
         text = f"{value:.4g}" if isinstance(value, float) else str(value)
         pieces.append(" ".join(filter(None, (words, text, unit))))
-    return ", ".join(pieces)
+    return ", ".join(pieces) or "-"
 
 
 def _interruptions(data: RunData) -> Iterator[Block]:

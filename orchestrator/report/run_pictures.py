@@ -98,7 +98,8 @@ def _draw_time(sheet: Sheet) -> None:
     curves = [(drawn, over_time(drawn.data, stripes, with_temperature=warm)) for drawn in sheet.runs]
     for drawn, curve in curves:
         if not len(curve.hours):
-            sheet.notes.append(f"{drawn.data.run.run_id} has no samples (it is {drawn.data.run.state})")
+            spectra = f"; cellrig spectra {drawn.data.run.run_id} draws its spectra" if drawn.data.spectra else ""
+            sheet.notes.append(f"{drawn.data.run.run_id} has no samples (it is {drawn.data.run.state}){spectra}")
         elif not np.isfinite(curve.volts).any():
             sheet.notes.append(f"{drawn.data.run.run_id} has no voltage in any of its samples")
     curves = [(drawn, curve) for drawn, curve in curves if np.isfinite(curve.volts).any()]
