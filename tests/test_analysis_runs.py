@@ -19,7 +19,9 @@ from orchestrator import analysis
 from orchestrator.analysis.parts import Part
 from orchestrator.analysis.run_analysis import parts_of, stored_findings
 from orchestrator.analysis.shorts_of_run import marked
+from orchestrator.analysis.summary import summarize
 from orchestrator.cli.analysis_tables import text_tables
+from orchestrator.report.key_numbers import ReportedRun, key_numbers
 from orchestrator.report.picture_choices import Over
 from orchestrator.report.picture_sheet import NothingToDraw, PictureOrder
 from orchestrator.report.run_pictures import draw_runs
@@ -119,6 +121,16 @@ def test_rate_test_is_analysed(opened: Store) -> None:
     assert [row.retention is None for row in kept] == [False, False, True, True]
     assert {(row.cycle, row.direction.value) for row in found.tables[Part.PEAKS]} >= {(1, "charge"), (4, "discharge")}
     assert not set(found.tables) & set(parts_of("li-li")[1:5])
+
+
+@pytest.mark.parametrize(("cycles", "is_told"), [((1, 2), True), ((3, 4), True), ((1, 4), False)])
+def test_capacity_is_kept_at_one_current_alone(opened: Store, cycles: tuple[int, int], is_told: bool) -> None:
+    """A report told of a rate test that its slow last cycles kept 103 % of a faster one's capacity."""
+    run = ReportedRun(summarize(opened, "R000001"), analysis.analyse(RunData(opened, "R000001")), has_mass=True)
+    (kept,) = [each.value for each in key_numbers(run, cycles) if each.name.startswith("capacity kept")]
+    assert (kept is not None) is is_told
+    if kept is not None:
+        assert kept == pytest.approx(100, abs=2)
 
 
 def test_symmetric_run_is_analysed_by_its_own_tables(opened: Store) -> None:
