@@ -33,7 +33,12 @@ Tables = Annotated[
 ]
 Reference = Annotated[
     int | None,
-    typer.Option("--reference", metavar="CYCLE", min=1, help="The cycle with which capacities are compared."),
+    typer.Option(
+        "--reference",
+        metavar="CYCLE",
+        min=1,
+        help="The cycle with which capacities are compared; else the first whole one.",
+    ),
 ]
 EndOfLife = Annotated[
     float, typer.Option("--end-of-life", metavar="PART", min=0.01, max=0.99, help="Part of it at which life ends.")
