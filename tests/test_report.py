@@ -27,6 +27,7 @@ from protocols.document import Document
 from protocols.loading import cell_document
 from protocols.program import Program
 from tests.command_line import cellrig, refused
+from tests.import_rig import imported
 from tests.run_maker import CELL, CUTS_S, PROGRAM, START_UNIX_S, RunMaker, cycling, program_of
 
 SHORT = program_of(cycling(2))
@@ -174,6 +175,21 @@ def test_runs_that_are_not_comparable_are_not_averaged_in_silence(store: Store) 
     for reason in ("different recipes", "different areas: 1 to 1.2 cm2", "R000004 is stopped", "(11111111)"):
         assert reason in reasons
     assert 'class="warning">These runs are not comparable as they are: different recipes' in compared(store, *runs)
+
+
+def test_runs_from_files_of_other_programs_have_no_recipe_to_differ_in(store: Store, tmp_path: Path) -> None:
+    """Their recipes are not known: the names of two files were called different recipes, the cells of no reality."""
+    runs = []
+    for name in ("a.csv", "b.csv"):
+        lines = [f"{5 * n},{3 + n / 100},{0.001 if n < 10 else -0.001}" for n in range(20)]
+        (tmp_path / name).write_text("\n".join(("Test Time / s,Voltage / V,Current / A", *lines)))
+        runs.append(str(imported(store, tmp_path / name, started_unix_s=1.7e9).run_id))
+    (reason,) = not_comparable([RunData(store, run_id) for run_id in runs])
+    assert reason == f"recipes that are not known: {runs[0]}, {runs[1]} from files of other programs"
+    with style():
+        told = words_of(page(reported(store, *runs)))
+    assert f"cellrig, report on stored runs; from files of other programs: {runs[0]}, {runs[1]}" in told
+    assert "not known whether simulated" not in told
 
 
 def test_groups_are_by_cell_or_by_label_without_its_number(store: Store) -> None:
