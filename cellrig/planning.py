@@ -11,8 +11,9 @@ from orchestrator.runs.order_files import order_files
 from protocols.cell import Cell
 from protocols.document import Document
 from protocols.errors import WrongChange
+from protocols.expected_path import notes as decision_notes
 from protocols.forecast import forecast as forecast_of
-from protocols.loading import cell_document, load_cell, load_recipe, parse_cell, parse_recipe, recipe_document
+from protocols.loading import cell_document, load_cell, load_recipe, parse_cell, recipe_document, recipe_of
 from protocols.plausibility import StepValues, plausibility
 from protocols.program import Program
 from protocols.recipe import Recipe
@@ -57,7 +58,8 @@ def documents(recipe: Source, cell: Source) -> tuple[Document, Document]:
 def resolve(recipe: Source | Recipe, cell: Source | Cell, changes: Sequence[str] = ()) -> Program:
     """Return the program of a recipe for a cell: absolute amperes, volts and seconds, signed, step by step.
 
-    ``changes`` are values to set in the files, such as ``"cell.active_mass=1.21 mg"``. Raises ResolveError with every
+    ``changes`` are values to set in the files, such as ``"cell.active_mass=1.21 mg"``, and of the recipe's parameters,
+    such as ``"current=0.3 mA/cm2"``. Raises ResolveError with every
     reason why there is no such program, RecipeError with every mistake in a file, UnknownName, or WrongChange.
     """
     if isinstance(recipe, Recipe) or isinstance(cell, Cell):
@@ -81,7 +83,7 @@ def forecast(recipe: Source | Recipe, cell: Source | Cell, changes: Sequence[str
         cycles=ahead.cycles,
         steps=seen.steps,
         implausible=seen.sentences,
-        notes=seen.notes,
+        notes=(*seen.notes, *decision_notes(program, ahead.between_s)),
         open_circuit_v=None if window is None else (window.low_v, window.high_v),
     )
 
@@ -89,7 +91,7 @@ def forecast(recipe: Source | Recipe, cell: Source | Cell, changes: Sequence[str
 def _recipe(recipe: Source | Recipe) -> Recipe:
     if isinstance(recipe, Recipe):
         return recipe
-    return parse_recipe(recipe.text, recipe.file) if isinstance(recipe, Document) else load_recipe(recipe)
+    return recipe_of(recipe) if isinstance(recipe, Document) else load_recipe(recipe)
 
 
 def _cell(cell: Source | Cell) -> Cell:

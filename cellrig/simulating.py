@@ -17,7 +17,7 @@ from orchestrator.rack.simulated_order import simulated_order
 from orchestrator.rack.simulated_store import check_takes_simulated
 from orchestrator.runs.order_files import order_files
 from orchestrator.store import open_store
-from protocols.loading import parse_cell, parse_recipe
+from protocols.loading import parse_cell, recipe_of
 
 # Of the built-in rack: it can go below zero volts, as Li/Li cells need.
 _CHANNEL = "21-1-1"
@@ -65,7 +65,7 @@ def simulate(
     rack, files = simulated_order(
         parsed, channel, files, model=cell_model, vary=vary, seed=seed, accept_voltage=accept_voltage
     )
-    loaded = parse_recipe(files.recipe.text, files.recipe.file)
+    loaded = recipe_of(files.recipe)
     order = Launch(loaded, parsed, channel, rack, confirm_implausible, NO_TERMS, by, accept_voltage, label, files)
 
     def heard(told: Told) -> None:

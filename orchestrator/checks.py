@@ -24,6 +24,7 @@ class CheckName(StrEnum):
     VERSIONS = "versions"
     COMMISSIONED = "commissioned"
     ENVELOPE = "envelope"
+    PROOF = "proof"
     LIMITS = "limits"
     FOLDER = "folder"
     DURATION = "duration"

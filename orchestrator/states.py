@@ -141,12 +141,14 @@ class EndBasis(StrEnum):
 
     ``MEASURED``: what this run has done so far; ``FORECAST``: the program alone, as long as nothing is measured;
     ``BOUND``: the end of its program, where the run ends with the cell, of which no time is known, and earlier;
+    ``CONDITION``: the end of its program, which a condition on what is measured may bring about earlier;
     ``UNKNOWN``: nothing, because a step has no bound.
     """
 
     MEASURED = "measured"
     FORECAST = "forecast"
     BOUND = "bound"
+    CONDITION = "condition"
     UNKNOWN = "unknown"
 
 
@@ -156,12 +158,15 @@ class IllegalMove(Exception):
 
 # Joins the reasons of one end: the first decided its state.
 ALSO = "; also "
-_GRAVITY = (_S.HOLDING, _S.COMPLETED, _S.FAILED, _S.STOPPED, _S.TRIPPED)
+_GRAVITY = (_S.RUNNING, _S.HOLDING, _S.COMPLETED, _S.FAILED, _S.STOPPED, _S.TRIPPED)
 
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """The state in which a run ends or is held, planned or reached, and the reason in a sentence."""
+    """The state in which a run ends or is held, planned or reached, and the reason in a sentence.
+
+    ``RUNNING`` is that of a run whose segment alone is ended: it goes on with the next one.
+    """
 
     state: RunState
     reason: str

@@ -1,5 +1,7 @@
 r"""Set values in the text of a recipe or cell file; the rest of the text, comments too, stays as it was written.
 
+A name alone is a parameter of the recipe: what is set of it stands beside the text, which is not changed.
+
 >>> cell = Document("own.yaml", "name: own\narea: 0.7854 cm2   # 10 mm\n")
 >>> print(changed(cell, [parse_change("cell.area=1.131 cm2"), parse_change("cell.metadata.batch=7")]).text, end="")
 metadata: {batch: 7}
@@ -9,34 +11,33 @@ area: 1.131 cm2   # 10 mm
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from protocols.document import Document
 from protocols.errors import RecipeError, WrongChange
-from protocols.yaml_document import Node, events, read_document
+from protocols.written_steps import VARIABLE_PATTERN
+from protocols.yaml_document import Node, as_scalar, events, read_document
 
 if TYPE_CHECKING:
     from ruamel.yaml.events import Event
 
 Key = str | int
 
-_EXAMPLE = "such as cell.active_mass='1.21 mg' or recipe.steps[2].until.voltage='4.1 V'"
+_EXAMPLE = "such as cell.active_mass='1.21 mg' or recipe.steps[2].until.voltage='4.1 V', or NAME=VALUE for a parameter"
 _PATH = re.compile(r"[A-Za-z0-9_-]+(\[[1-9][0-9]{0,3}\]|\.[A-Za-z0-9_-]+)*")
 _PART = re.compile(r"\[([0-9]+)\]|([A-Za-z0-9_-]+)")
-# Text that YAML takes as it stands wherever a value may be; all other text is put in quotes.
-_PLAIN = re.compile(r"(?:[A-Za-z0-9.+]|-(?=[A-Za-z0-9.]))[A-Za-z0-9 _.+%/()*-]*")
 
 
 class ChangedFile(StrEnum):
-    """The file in which a value is set."""
+    """Where a value is set: in one of the files, or as a parameter of the recipe."""
 
     RECIPE = "recipe"
     CELL = "cell"
+    PARAMETER = "parameter"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +54,19 @@ class Change:
         return "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in self.keys).removeprefix(".")
 
     def __str__(self) -> str:
-        return f"{self.file.value}.{self.path}={self.value}"
+        where = "" if self.file is ChangedFile.PARAMETER else f"{self.file.value}."
+        return f"{where}{self.path}={self.value}"
 
 
 def parse_change(text: str) -> Change:
-    """Read a change as it is typed: ``cell.KEY=VALUE`` or ``recipe.KEY=VALUE``. Raises WrongChange."""
+    """Read a change as it is typed: ``cell.KEY=VALUE``, ``recipe.KEY=VALUE`` or ``PARAMETER=VALUE``.
+
+    Raises WrongChange.
+    """
     head, is_set, value = text.partition("=")
     what, _, path = head.strip().partition(".")
+    if is_set and value.strip() and re.fullmatch(VARIABLE_PATTERN, head.strip()) and what not in set(ChangedFile):
+        return Change(ChangedFile.PARAMETER, (what,), value.strip())
     if not is_set or what not in set(ChangedFile) or not _PATH.fullmatch(path) or not value.strip():
         raise WrongChange(f"--set {text[:200]!r}: write recipe.KEY=VALUE or cell.KEY=VALUE, {_EXAMPLE}")
     keys = tuple(int(place) if place else key for place, key in _PART.findall(path))
@@ -67,16 +74,20 @@ def parse_change(text: str) -> Change:
 
 
 def changed(document: Document, changes: Sequence[Change]) -> Document:
-    """Return a file with values set in its text, in order. Raises WrongChange, and RecipeError for a text that is none.
+    """Return a file with values set in its text, or beside it, in order.
 
-    Whether a key exists and the value fits is for whoever reads the file.
+    Whether a key or a parameter exists and the value fits is for whoever reads the file. Raises WrongChange, and
+    RecipeError for a text that is none.
     """
-    text = document.text
+    text, values = document.text, dict[str, str]()
     for change in changes:
+        if change.file is ChangedFile.PARAMETER:
+            values[change.path] = change.value
+            continue
         read_document(text, document.file)
         text = _set(text, change)
         _check(text, change)
-    return Document(document.file, text)
+    return replace(document, text=text).with_values(values)
 
 
 @dataclass(slots=True)
@@ -154,9 +165,7 @@ def _is_alias(spot: _Spot) -> bool:
 
 def _written(value: str) -> str:
     """Return a value as YAML: what stands in brackets as it is, other text in quotes where it needs them."""
-    if value[0] in "[{" or _PLAIN.fullmatch(value):
-        return value
-    return json.dumps(value, ensure_ascii=False)
+    return value if value[0] in "[{" else as_scalar(value)
 
 
 def _spots(stream: Iterator[Event]) -> _Spot:

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from math import inf, prod
 
 from protocols.cell import SYMMETRIC
+from protocols.expected_path import between_s, expected_path, longest_path
 from protocols.half_cycles import CycleNumbers
-from protocols.program import CyclingSegment, Loop, MeasurementSegment, Program, Step
+from protocols.program import CyclingSegment, Loop, MeasurementSegment, Program, Segment, Step
 from protocols.program_steps import RecordedStep, longest, loops, recorded
 
 _TIME_FACTOR = 2.0  # a time ceiling is twice the expected time: cell.py
@@ -25,7 +26,8 @@ class Forecast:
     """The forecast of a program; ``charge_ah`` is the sum of magnitudes, ``cycles`` the number of its last cycle.
 
     ``planned_duration_s`` is an upper bound, the rest are estimates: ``records`` a generous one, for disk space.
-    All are infinite where a step has no bound.
+    All are infinite where a step has no bound. ``between_s`` of the expected time the cell rests between two programs
+    of its channel.
     """
 
     planned_duration_s: float
@@ -33,29 +35,47 @@ class Forecast:
     charge_ah: float
     records: float
     cycles: int
+    between_s: float = 0.0
 
 
 def forecast(program: Program) -> Forecast:
-    """Give the whole forecast of a program."""
-    planned_s = expected_s = charge_ah = records = 0.0
+    """Give the whole forecast of a program.
+
+    Where conditions on what is measured may end it earlier, it is that of a run in which none of them holds.
+    """
     full_ah = full_charge_ah(program)
-    for segment in program.segments:
-        if isinstance(segment, MeasurementSegment):
-            measured_s = segment.technique.expected_s
-            planned_s += segment.settle_max_s + 3 * measured_s
-            expected_s += segment.rest_s + measured_s
-            continue
-        passes = _passes(segment.steps)
-        for number, step in recorded(segment.steps):
-            times = passes[number - 1]
-            longest_s, most_ah = longest(step)
-            largest_a = step.largest_a or 0.0
-            expected_step_s = usual_s(step, full_ah)
-            planned_s += times * longest_s
-            expected_s += times * expected_step_s
-            charge_ah += times * min(largest_a * expected_step_s / 3600, most_ah) if largest_a else 0.0
-            records += times * _records(step, segment, expected_step_s)
-    return Forecast(planned_s, expected_s, charge_ah, records, CycleNumbers.of(program).cycles)
+    parts = [_of_segment(segment, full_ah) for segment in program.segments]
+    durations_s = [part.expected_duration_s for part in parts]
+    path, longest_way = expected_path(program, durations_s), longest_path(program, durations_s)
+    rest_s = between_s(program, path)
+    left_out = set(range(len(parts))) - set(path)
+    return Forecast(
+        sum(parts[n].planned_duration_s for n in longest_way) + between_s(program, longest_way),
+        sum(durations_s[n] for n in path) + rest_s,
+        sum(parts[n].charge_ah for n in path),
+        sum(parts[n].records for n in longest_way),
+        CycleNumbers.of(program.leaving_out(left_out)).cycles,
+        rest_s,
+    )
+
+
+def _of_segment(segment: Segment, full_ah: float | None) -> Forecast:
+    """Give the forecast of one segment, without cycles."""
+    if isinstance(segment, MeasurementSegment):
+        measured_s = segment.technique.expected_s
+        return Forecast(segment.settle_max_s + 3 * measured_s, segment.rest_s + measured_s, 0.0, 0.0, 0)
+    planned_s = expected_s = charge_ah = records = 0.0
+    passes = _passes(segment.steps)
+    for number, step in recorded(segment.steps):
+        times = passes[number - 1]
+        longest_s, most_ah = longest(step)
+        largest_a = step.largest_a or 0.0
+        expected_step_s = usual_s(step, full_ah)
+        planned_s += times * longest_s
+        expected_s += times * expected_step_s
+        charge_ah += times * min(largest_a * expected_step_s / 3600, most_ah) if largest_a else 0.0
+        records += times * _records(step, segment, expected_step_s)
+    return Forecast(planned_s, expected_s, charge_ah, records, 0)
 
 
 def _passes(steps: Sequence[Step]) -> list[float]:

@@ -104,7 +104,9 @@ class CycleNumbers:
         self._places: dict[int, CyclePlace] = {}
         # Of each segment: its blocks, the steps and the half-cycles before it.
         self._nodes = [nest(part.steps) if isinstance(part, CyclingSegment) else () for part in program.segments]
-        lengths = [length(nodes) if nodes else 1 for nodes in self._nodes]
+        # A cycling segment that a run leaves out has no steps (``Program.leaving_out``), a measurement is one.
+        is_one = [not isinstance(part, CyclingSegment) for part in program.segments]
+        lengths = [1 if one else length(nodes) for one, nodes in zip(is_one, self._nodes, strict=True)]
         self._starts = list(accumulate(lengths, initial=0))
         own = [self._level(nodes).before[-1] for nodes in self._nodes]
         self._before = list(accumulate(own, _Stretch.then, initial=_NOTHING))

@@ -6,12 +6,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Mapping
 from difflib import get_close_matches
 from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import TypeVar, cast
 
 from pydantic import ValidationError
 
@@ -19,10 +19,11 @@ from protocols.bounded_file import BadFile, NoSuchFile, read_bounded
 from protocols.cell import Cell
 from protocols.document import Document
 from protocols.errors import RecipeError, RecipeProblem, UnknownName
+from protocols.expansion import Expansion, ParameterValue, beside, expand, plain_text, with_included
 from protocols.field_types import FileModel
-from protocols.meant_words import meant_key, meant_step, slips
+from protocols.file_problems import locate, problems_of
+from protocols.places import Places
 from protocols.recipe import Recipe
-from protocols.recipe_steps import STEP_KINDS
 from protocols.yaml_document import SIZE_MAX, Node, read_document
 
 _Model = TypeVar("_Model", bound=FileModel)
@@ -32,9 +33,12 @@ _NAME_SHOWN = 200
 _REMEMBERED = 10_000
 
 
-def load_recipe(name_or_path: str | Path) -> Recipe:
-    """Load a recipe: a shipped name (``li-li-0.2``) or a file. Raises RecipeError or UnknownName."""
-    return parse_recipe(*_read(name_or_path, "recipe"))
+def load_recipe(name_or_path: str | Path, values: Mapping[str, str] | None = None) -> Recipe:
+    """Load a recipe: a shipped name (``li-li-0.2``) or a file, with what is set of its parameters.
+
+    Raises RecipeError or UnknownName, and WrongChange for a parameter that it does not have.
+    """
+    return recipe_of(recipe_document(name_or_path).with_values(values or {}))
 
 
 def load_cell(name_or_path: str | Path) -> Cell:
@@ -60,8 +64,14 @@ def cell_text(name_or_path: str | Path) -> str:
 
 
 def recipe_document(name_or_path: str | Path) -> Document:
-    """Give a recipe's file under the name by which it was asked for. Raises RecipeError or UnknownName."""
-    return Document(str(name_or_path), recipe_text(name_or_path))
+    """Give a recipe's file under the name by which it was asked for, with the files of its folder that it includes.
+
+    Raises RecipeError or UnknownName.
+    """
+    document = Document(str(name_or_path), recipe_text(name_or_path))
+    if name_or_path in shipped_recipes():
+        return document
+    return with_included(document, beside(Path(name_or_path)))
 
 
 def cell_document(name_or_path: str | Path) -> Document:
@@ -70,8 +80,35 @@ def cell_document(name_or_path: str | Path) -> Document:
 
 
 def parse_recipe(text: str, file: str = "<text>") -> Recipe:
-    """Read a recipe from YAML text; ``file`` is for messages."""
-    return _parse(text, file, Recipe)
+    """Read a recipe from YAML text; ``file`` is for messages. A text includes no files: for that is ``recipe_of``."""
+    return recipe_of(Document(file, text))
+
+
+def recipe_of(document: Document) -> Recipe:
+    """Read a recipe with the files that it includes and what is set of its parameters, as plain steps.
+
+    Of the same short text the same frozen value again: a rack is given one recipe many times. Raises RecipeError, and
+    WrongChange for a parameter that it does not have.
+    """
+    short = len(document.text) <= _REMEMBERED and not document.included
+    return _recipe_before(document) if short else _recipe(document)
+
+
+def expansion_of(document: Document) -> Expansion:
+    """Expand a recipe's file without judging the plain steps. Raises RecipeError for what is no file of keys."""
+    root = _root(document.text, document.file)
+    return expand(root, document.file, dict(document.included), dict(document.values))
+
+
+def plain_of(document: Document) -> str | None:
+    """Give the text of a recipe's plain steps; None for a file that is of plain steps as it is written."""
+    found = expansion_of(document)
+    return None if found.is_as_written else plain_text(found.root)
+
+
+def parameters_of(document: Document) -> tuple[ParameterValue, ...]:
+    """Give the parameters of a recipe's file with what is set, sound or not. Raises RecipeError or WrongChange."""
+    return expansion_of(document).parameters
 
 
 def parse_cell(text: str, file: str = "<text>") -> Cell:
@@ -138,110 +175,83 @@ def _parsed_before(text: str, file: str, model: type[FileModel]) -> FileModel:
 
 
 def _parsed(text: str, file: str, model: type[FileModel]) -> FileModel:
+    root = _root(text, file)
+    return _validated(root, file, model)
+
+
+def _root(text: str, file: str) -> Node:
     root = read_document(text, file)
     if not isinstance(root.value, dict):
         raise RecipeError([RecipeProblem(file, root.line, "file", "no keys", "lines of the form `key: value`")])
+    return root
+
+
+def _validated(root: Node, file: str, model: type[_Model], places: Places | None = None) -> _Model:
     try:
-        return model.model_validate(root.plain())
+        return model.model_validate(root.plain(), context=places)
     except ValidationError as err:
-        raise RecipeError(list(_problems(err, root, file, model))) from None
+        raise RecipeError(list(problems_of(err, root, file, model))) from None
     except RecursionError:
         raise RecipeError([RecipeProblem(file, root.line, "file", "too many levels", "less nesting")]) from None
 
 
-def _problems(err: ValidationError, root: Node, file: str, model: type[FileModel]) -> Iterator[RecipeProblem]:
-    errors = err.errors(include_url=False)
-    covered: set[tuple[str | int, ...]] = set()
-    beside = {error["loc"]: _beside(root, error["loc"]) for error in errors if error["type"] == "extra_forbidden"}
-    for slip in slips(errors, model, beside):
-        covered.update(slip.covered)
-        path, node = _locate(root, slip.loc)
-        yield RecipeProblem(file, node.line, path, slip.seen, slip.expected)
-    for error in errors:
-        if error["loc"] in covered:
-            continue
-        context = error.get("ctx", {})
-        if error["type"] == "findings":
-            for finding in context["findings"]:
-                path, node = _locate(root, finding.path)
-                yield RecipeProblem(file, node.line, path, finding.seen, finding.expected)
-            continue
-        if error["type"] == "too_short" and context.get("actual_length") != len(error["input"]):
-            continue  # only because members of the list were refused, and those are reported
-        path, node = _locate(root, error["loc"])
-        seen, expected = _words(error["type"], context, error["loc"], node, error["msg"])
-        yield RecipeProblem(file, node.line, path, seen, expected)
+@lru_cache(maxsize=32)
+def _recipe_before(document: Document) -> Recipe:
+    return _recipe(document)
 
 
-def _beside(root: Node, loc: tuple[str | int, ...]) -> dict[str, object]:
-    """Give what is written in the block of an unknown key: keys in their order, with text or something else."""
-    block = _locate(root, loc[:-1])[1].value
-    return {key: inner.value for key, inner in block.items()} if isinstance(block, dict) else {}
+def _recipe(document: Document) -> Recipe:
+    found = expansion_of(document)
+    if found.problems:
+        raise RecipeError(_with_others(found, document.file))
+    places = None if found.is_as_written else _places(found.root)
+    return _validated(found.root, document.file, Recipe, places)
 
 
-def _locate(root: Node, loc: tuple[str | int, ...]) -> tuple[str, Node]:
-    """Follow pydantic's path; names of union members, which it puts in between, are in no file and left out."""
-    node, path = root, ""
-    for position, part in enumerate(loc):
-        if isinstance(node.value, list) and isinstance(part, int) and part < len(node.value):
-            node, path = node.value[part], f"{path}[{part + 1}]"
-        elif isinstance(node.value, dict) and part in node.value:
-            node, path = node.value[str(part)], f"{path}.{part}"
-        elif position == len(loc) - 1 and isinstance(part, str) and not _is_tag(node, part):
-            path = f"{path}.{part}"
-    return path.removeprefix(".") or "file", node
+def _with_others(found: Expansion, file: str) -> list[RecipeProblem]:
+    """Give what is wrong in what was expanded, and in the fields elsewhere: all of it at once."""
+    told = list(dict.fromkeys(found.problems))
+    lines = {(one.file, one.line) for one in told}
+    try:
+        Recipe.model_validate(found.root.plain())
+    except ValidationError as err:
+        if not any(error["type"] == "findings" for error in err.errors(include_url=False)):
+            others = problems_of(err, found.root, file, Recipe)
+            # A name without a value stands as it is written, and was told where it has none.
+            told += [one for one in others if (one.file, one.line) not in lines and not one.seen.startswith("'$")]
+    except RecursionError:
+        pass
+    return told
 
 
-def _is_tag(node: Node, part: str) -> bool:
-    """Tell whether a part of the path is the ``step`` by which pydantic chose the model."""
-    step = node.value.get("step") if isinstance(node.value, dict) else None
-    return step is not None and step.value == part
+def _places(root: Node) -> Places:
+    """Give what messages call each step of an expanded recipe: its line, and its place in the file."""
+    found: dict[tuple[str | int, ...], str] = {}
 
+    def walk(node: Node, path: tuple[str | int, ...]) -> None:
+        steps = node.value.get("steps") if isinstance(node.value, dict) else None
+        for n, step in enumerate(steps.value if steps is not None and isinstance(steps.value, list) else ()):
+            at = (*path, "steps", n)
+            where = f"{step.file}:{step.line}" if step.file else f"line {step.line}"
+            found[at] = f"{where}, {locate(root, at)[0]}"
+            walk(step, at)
 
-def _words(kind: str, context: dict[str, Any], loc: tuple[str | int, ...], node: Node, text: str) -> tuple[str, str]:
-    """Say what was seen and what was expected."""
-    shapes = {list: "a list", dict: "keys"}
-    seen = ascii(node.value)[:60] if isinstance(node.value, str) else shapes[type(node.value)]
-    expected = text.removeprefix("Input should be ").removeprefix("Value should have ")
-    if kind in {"union_tag_not_found", "union_tag_invalid"}:
-        return _step_words(kind, node)
-    words = {
-        "problem": (str(context.get("seen")), str(context.get("expected"))),
-        "missing": ("nothing", f"the key '{loc[-1]}'" if loc else "a value"),
-        "extra_forbidden": (f"the unknown key '{loc[-1]}'" if loc else "", "a key of this block, see docs/recipes.md"),
-        "model_type": (seen, "a block of keys"),
-        "model_attributes_type": (seen, "a block of keys, for a step the first of them 'step:'"),
-        "tuple_type": (seen, "a list, each entry behind '- '"),
-        "too_short": ("an empty list", "at least one entry"),
-    }
-    return words.get(kind, (seen, expected))
-
-
-def _step_words(kind: str, node: Node) -> tuple[str, str]:
-    """Say what was seen of a step without kind, or of an unknown kind, and what to write instead."""
-    written = node.value if isinstance(node.value, dict) else {}
-    known = ", ".join(STEP_KINDS)
-    if kind == "union_tag_invalid":
-        word = str(written["step"].value) if "step" in written else ""
-        meant = meant_step(word, STEP_KINDS)
-        return f"step: {word[:_NAME_SHOWN]}", f"step: {meant}; there are {known}" if meant else known
-    for key, inner in written.items():
-        named = inner.value if isinstance(inner.value, str) else ""
-        if key in STEP_KINDS:
-            return f"the key '{key}' for the kind of a step", f"step: {key}, and its keys beside it"
-        if meant_key(key, ["step"]) and (meant := meant_step(named, STEP_KINDS)):
-            return f"the key '{key}' for the kind of a step", f"step: {meant}; there are {known}"
-    return "no key 'step'", f"step: {known}"
+    walk(root, ())
+    return Places(found)
 
 
 __all__ = [
     "cell_document",
     "cell_text",
+    "expansion_of",
     "load_cell",
     "load_recipe",
+    "parameters_of",
     "parse_cell",
     "parse_recipe",
+    "plain_of",
     "recipe_document",
+    "recipe_of",
     "recipe_text",
     "shipped_cells",
     "shipped_recipes",

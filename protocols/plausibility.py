@@ -20,6 +20,7 @@ from math import inf
 from unicodedata import normalize
 
 from protocols.cell import SYMMETRIC, CellKind, resistance_window
+from protocols.charge_balance import balance_doubts, limit_doubts
 from protocols.contradictions import capacity_notes, contradictions, in_the_file, of_cell
 from protocols.errors import Implausible, NeedsSecondPerson
 from protocols.likely_slips import capacity_hint, cell_slips, current_slips
@@ -101,7 +102,7 @@ def plausibility(program: Program, bands: UsualBands = BANDS) -> Plausibility:
         *_measurements(program, kind),
     ]
     doubts, notes = _order(program)
-    doubts = [*contradictions(program), *doubts]
+    doubts = [*contradictions(program), *limit_doubts(program), *balance_doubts(program), *doubts]
     notes += capacity_notes(program.cell, kind)
     rows, untold = tuple(_rows(named, program.cell)), tuple(_untold(program.cell))
     return Plausibility(rows, tuple(findings), untold, tuple(doubts), tuple(notes), tuple(_rests(program)))

@@ -8,12 +8,14 @@ every programmable tester stores and what the step number in each of its records
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Annotated, Literal
 
 from pydantic import Discriminator, Field, TypeAdapter
 
+from protocols.branches import Branch, HostEnd
 from protocols.program_steps import (
     CcCv,
     Ceiling,
@@ -153,15 +155,25 @@ class Guards:
 
 @dataclass(frozen=True, slots=True)
 class CyclingSegment:
-    """A part of a program that runs whole on a battery tester. The end after the last step is implicit."""
+    """A part of a program that runs whole on a battery tester. The end after the last step is implicit.
+
+    ``prompt``: what a person is asked to do before it begins. ``after``: where the run goes on when it is over, if a
+    condition holds; else with the next segment. ``ends``: ends of its last step that the host orders.
+    ``checks_on_resume``: the contact checks of a segment that begins without them, because the cell came to it from
+    another one on the same channel; they are made where an interrupted run goes on in it.
+    """
 
     steps: tuple[Step, ...]
     record: Record
     limits: Limits
     guards: Guards = field(default_factory=Guards)
     kind: Literal["cycling"] = "cycling"
-    # Left out of the text where a recipe does not say it: hashes of earlier versions hold.
+    # Left out of the text where a recipe does not say them: hashes of earlier versions hold.
     temperature: Annotated[CellTemperature | None, Field(exclude_if=_is_none)] = None
+    prompt: Annotated[str | None, Field(exclude_if=_is_none)] = None
+    after: Annotated[tuple[Branch, ...], Field(exclude_if=_is_empty)] = ()
+    ends: Annotated[tuple[HostEnd, ...], Field(exclude_if=_is_empty)] = ()
+    checks_on_resume: Annotated[tuple[Step, ...], Field(exclude_if=_is_empty)] = ()
 
     def to_json(self) -> str:
         """Give the canonical JSON text: the same segment gives the same bytes."""
@@ -179,6 +191,7 @@ class MeasurementSegment:
 
     Before it the cell rests for ``rest_s``, and on until its open-circuit voltage drifts by less than
     ``drift_v_per_min``, but no longer than ``settle_max_s`` in all. ``window``: where every voltage of it must lie.
+    ``prompt`` and ``after``: as of a cycling segment.
     """
 
     technique: Technique
@@ -187,8 +200,10 @@ class MeasurementSegment:
     drift_v_per_min: float = 0.001
     settle_max_s: float = 14400.0
     kind: Literal["measurement"] = "measurement"
-    # Left out of the text where a recipe does not say it: hashes of earlier versions hold.
+    # Left out of the text where a recipe does not say them: hashes of earlier versions hold.
     temperature: Annotated[CellTemperature | None, Field(exclude_if=_is_none)] = None
+    prompt: Annotated[str | None, Field(exclude_if=_is_none)] = None
+    after: Annotated[tuple[Branch, ...], Field(exclude_if=_is_empty)] = ()
 
     def to_json(self) -> str:
         """Give the canonical JSON text: the same segment gives the same bytes."""
@@ -255,6 +270,32 @@ class Program:
         guards = replace(first.guards, open_circuit=first.limits.host, open_circuit_reason=reason.strip())
         widened = replace(first, guards=guards)
         return replace(self, segments=tuple(widened if one is first else one for one in self.segments))
+
+    @property
+    def decides(self) -> bool:
+        """Whether any of its segments may lead elsewhere than to the next one."""
+        return self.decides_from(0)
+
+    def decides_from(self, index: int) -> bool:
+        """Tell whether any of its segments from this one on may lead elsewhere than to the next one."""
+        ahead = enumerate(self.segments[index:], index)
+        return any(branch.to > place + 1 for place, segment in ahead for branch in segment.after)
+
+    def leaving_out(self, indices: Collection[int]) -> Program:
+        """Give the program with the segments at these indices empty, as a run has it that goes on behind them.
+
+        The indices of the others stay, and so do the numbers of the steps before them.
+        """
+        first = self.cycling[0]
+        empty = CyclingSegment((), first.record, first.limits)
+        found = (empty if index in indices else segment for index, segment in enumerate(self.segments))
+        return replace(self, segments=tuple(found)) if indices else self
+
+    def as_begun(self, begun: Collection[int]) -> Program:
+        """Give the program without what a run has left out that has begun the segments at these indices."""
+        if not self.decides or not begun:
+            return self
+        return self.leaving_out(set(range(max(begun))) - set(begun))
 
     def to_json(self) -> str:
         """Give the canonical JSON text: the same program gives the same bytes."""

@@ -7,6 +7,8 @@ decimal until the last moment: 0.2 mA/cm2 on 0.7854 cm2 is 0.00015708 A, without
 0.0002
 >>> parse_quantity("1.10 mg").to("ug")
 1100.0
+>>> parse_quantity("C/10") == parse_quantity("0.1 C"), str(parse_quantity("1/3 C"))
+(True, '1/3 C')
 """
 
 from __future__ import annotations
@@ -37,6 +39,7 @@ class Dimension(StrEnum):
     CHARGE = "charge"
     AREAL_CAPACITY = "charge per area"
     SPECIFIC_CAPACITY = "charge per mass"
+    CAPACITY_SHARE = "share of the nominal capacity"
     LENGTH = "length"
     AREA = "area"
     MASS = "mass"
@@ -48,7 +51,7 @@ class Dimension(StrEnum):
 
 
 # Per dimension: spelling and factor to the base unit. The base unit is the spelling with factor 1, or, where that is
-# not a spelling (A/cm2, Ah/cm2, Ah/g, m), the obvious one. The rate's base is 1/h.
+# not a spelling (A/cm2, Ah/cm2, Ah/g, m), the obvious one. The rate's base is 1/h, that of a share 1.
 _TABLE: Mapping[Dimension, Mapping[str, str]] = {
     Dimension.CURRENT: {"A": "1", "mA": "1e-3", "uA": "1e-6"},
     Dimension.AREAL_CURRENT: {"mA/cm2": "1e-3", "uA/cm2": "1e-6"},
@@ -59,6 +62,7 @@ _TABLE: Mapping[Dimension, Mapping[str, str]] = {
     Dimension.CHARGE: {"Ah": "1", "mAh": "1e-3"},
     Dimension.AREAL_CAPACITY: {"mAh/cm2": "1e-3"},
     Dimension.SPECIFIC_CAPACITY: {"mAh/g": "1e-3"},
+    Dimension.CAPACITY_SHARE: {"% of nominal capacity": "1e-2"},
     Dimension.LENGTH: {"mm": "1e-3", "um": "1e-6"},
     Dimension.AREA: {"cm2": "1", "mm2": "1e-2"},
     Dimension.MASS: {"g": "1", "mg": "1e-3", "ug": "1e-6"},
@@ -87,8 +91,15 @@ UNITS: Mapping[str, Unit] = MappingProxyType(
     }
 )
 
-_TEXT_MAX = 40
-_QUANTITY = re.compile(r"([+-]?[0-9]{1,20}(?:\.[0-9]{1,20})?(?:[eE][+-]?[0-9]{1,3})?) *([A-Za-z][A-Za-z0-9/]*)")
+_TEXT_MAX = 60
+_QUANTITY = re.compile(
+    r"([+-]?[0-9]{1,20}(?:\.[0-9]{1,20})?(?:[eE][+-]?[0-9]{1,3})?) *([A-Za-z][A-Za-z0-9/]*|% of nominal capacity)"
+)
+# A rate as a fraction, as people say it: C/10, 1/3 C, 2C/3.
+_FRACTION = re.compile(
+    r"(?:(?P<times>[0-9]{1,6}(?:\.[0-9]{1,6})?)? *C *|(?P<above>[0-9]{1,6}(?:\.[0-9]{1,6})?) *)"
+    r"/ *(?P<below>[0-9]{1,6}(?:\.[0-9]{1,6})?)(?P<unit> *C)?"
+)
 _BARE_NUMBER = re.compile(r"[+-]?[0-9.]+(?:[eE][+-]?[0-9]+)?")
 _DECIMAL_COMMA = re.compile(r"[+-]?[0-9]+,[0-9]+ *[A-Za-z].*")
 _ABSOLUTE_ZERO_DEGC = Decimal("-273.15")
@@ -109,12 +120,14 @@ class QuantityError(ValueError):
 class Quantity:
     """A decimal number with a unit of the table, as it was written.
 
-    ``exact`` is the number in the base unit of its ``dimension`` (A, A/cm2, A/g, 1/h, V, s, Ah, Ah/cm2, Ah/g, m, cm2,
-    g, ohm, degC, Hz, V/s, S/cm), ``value`` the float nearest to it.
+    ``exact`` is the number in the base unit of its ``dimension`` (A, A/cm2, A/g, 1/h, V, s, Ah, Ah/cm2, Ah/g, 1, m,
+    cm2, g, ohm, degC, Hz, V/s, S/cm), ``value`` the float nearest to it. ``fraction``: the text of a rate that was
+    written as one; its number is the nearest decimal one of 28 digits.
     """
 
     number: Decimal
     unit: Unit
+    fraction: str | None = field(default=None, repr=False, compare=False)
     dimension: Dimension = field(init=False, repr=False, compare=False)
     exact: Decimal = field(init=False, repr=False, compare=False)
     value: float = field(init=False, repr=False, compare=False)
@@ -132,8 +145,12 @@ class Quantity:
             raise ValueError(f"{self} is a {self.dimension}, {symbol} a {unit.dimension}")
         return float(self.exact / unit.factor)
 
+    def times(self, factor: Decimal) -> Quantity:
+        """Give so many times this quantity, in its unit."""
+        return Quantity(Decimal(format((self.number * factor).normalize(), "f")), self.unit)
+
     def __str__(self) -> str:
-        return f"{self.number} {self.unit.symbol}"
+        return self.fraction or f"{self.number} {self.unit.symbol}"
 
 
 def spellings(*dimensions: Dimension) -> str:
@@ -148,6 +165,8 @@ def parse_quantity(text: object, *dimensions: Dimension) -> Quantity:
     expected = f"{_article(wanted)} with a unit out of {spellings(*wanted)}"
     if not isinstance(text, str):
         raise QuantityError(f"{text!r:.60} without a unit", expected)
+    if Dimension.RATE in wanted and (rate := _rate(text)) is not None:
+        return rate
     match = _QUANTITY.fullmatch(text) if len(text) <= _TEXT_MAX else None
     if match is None:
         raise QuantityError(_show(text), _hint(text) or _meant(text, wanted) or expected)
@@ -161,6 +180,15 @@ def parse_quantity(text: object, *dimensions: Dimension) -> Quantity:
     if quantity.exact and not _SMALLEST <= abs(quantity.exact) <= _LARGEST:
         raise QuantityError(_show(text), "a number of a size that can be measured")
     return quantity
+
+
+def _rate(text: str) -> Quantity | None:
+    """Read a C rate that is written as a fraction; None for any other text, and for one by zero."""
+    match = _FRACTION.fullmatch(text.strip()) if len(text) <= _TEXT_MAX else None
+    if match is None or (match["above"] is None) != (match["unit"] is None) or not Decimal(match["below"]):
+        return None
+    above = Decimal(match["above"] or match["times"] or 1)
+    return Quantity(above / Decimal(match["below"]), UNITS["C"], text.strip())
 
 
 def _article(dimensions: tuple[Dimension, ...]) -> str:
@@ -220,13 +248,11 @@ def _reader(
 def _schema(dimensions: tuple[Dimension, ...], signed: bool) -> WithJsonSchema:
     symbols = "|".join(symbol for symbol, unit in UNITS.items() if unit.dimension in dimensions)
     number = r"[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]{1,3})?"
-    return WithJsonSchema(
-        {
-            "type": "string",
-            "description": f"a {' or '.join(dimensions)} with its unit",
-            "pattern": f"^{'[+-]' if signed else '[+]'}?{number} *({symbols})$",
-        }
-    )
+    pattern = f"{'[+-]' if signed else '[+]'}?{number} *({symbols})"
+    if Dimension.RATE in dimensions:
+        pattern = rf"({pattern}|([0-9.]+ *)?C */ *[0-9.]+|[0-9.]+ */ *[0-9.]+ *C)"
+    description = f"a {' or '.join(dimensions)} with its unit"
+    return WithJsonSchema({"type": "string", "description": description, "pattern": f"^{pattern}$"})
 
 
 def _positive(*dimensions: Dimension) -> tuple[PlainValidator, WithJsonSchema, PlainSerializer]:
@@ -251,6 +277,11 @@ Current = Annotated[
 Capacity = Annotated[
     Quantity,
     *_positive(Dimension.CHARGE, Dimension.AREAL_CAPACITY, Dimension.SPECIFIC_CAPACITY),
+]
+# What a step may pass: of a cell whose nominal capacity is known, also a share of that.
+Charge = Annotated[
+    Quantity,
+    *_positive(Dimension.CHARGE, Dimension.AREAL_CAPACITY, Dimension.SPECIFIC_CAPACITY, Dimension.CAPACITY_SHARE),
 ]
 Voltage = Annotated[Quantity, *_signed(Dimension.VOLTAGE)]
 VoltageStep = Annotated[Quantity, *_positive(Dimension.VOLTAGE)]

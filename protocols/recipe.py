@@ -8,27 +8,40 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Self
 
-from pydantic import model_validator
+from pydantic import PrivateAttr, model_validator
 from pydantic_core import PydanticCustomError
 
 from protocols.cell import AT_ZERO, DEFAULTS, Band, CellKind, on_wrong_side
+from protocols.control_flow import asks_for_shorts, flow_flaws
 from protocols.current_sign import Direction
+from protocols.places import Places
+from protocols.program import ShortPolicy
 from protocols.recipe_fields import RecipeFields, Rules
 from protocols.recipe_order import order_flaws, told
-from protocols.recipe_steps import MeasurementStep, Path, RecipeStep, RepeatStep, powered_steps, temperatures
-from protocols.temperature import TemperatureBlock
-
-# What a program may hold: a year of an EIS every six hours, before and after.
-SEGMENTS_MAX = 3000
+from protocols.recipe_steps import Path, powered_steps, step_name
 
 
 class Recipe(RecipeFields):
-    """A recipe file. ``for`` lists the kinds of cells; ``check_block`` and ``limits`` default by kind."""
+    """A recipe of plain steps. ``for`` lists the kinds of cells; ``check_block`` and ``limits`` default by kind.
+
+    One that was expanded knows where its steps are written, which is no part of its text or its hash.
+    """
+
+    _places: Places = PrivateAttr(default_factory=Places)
+
+    def model_post_init(self, context: object, /) -> None:
+        """Take the places of its steps from the context of the validation, where it has any."""
+        if isinstance(context, Places):
+            self._places = context
+
+    def place(self, path: Path) -> str:
+        """Name the place of a step in the file as it is written: ``steps[2].steps[1]``, of an expanded one its line."""
+        return self._places.by_path.get(path) or step_name(path)
 
     @model_validator(mode="after")
     def _sound(self) -> Self:
@@ -45,87 +58,6 @@ class Recipe(RecipeFields):
     def sha256(self) -> str:
         """Hash of the canonical JSON. Comments and order of keys do not change it."""
         return hashlib.sha256(self.to_json().encode()).hexdigest()
-
-
-@dataclass(frozen=True, slots=True)
-class Cycling:
-    """Steps that one tester program can hold, each with its place in the recipe."""
-
-    steps: tuple[tuple[Path, RecipeStep], ...]
-    temperature: TemperatureBlock | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Measuring:
-    """One measurement, with its place in the recipe."""
-
-    path: Path
-    step: MeasurementStep
-    temperature: TemperatureBlock | None = None
-
-
-Piece = Cycling | Measuring
-
-
-def pieces(steps: Sequence[RecipeStep], temperature: TemperatureBlock | None = None) -> list[Piece]:
-    """Cut steps where the instrument or the temperature changes, in order.
-
-    ``temperature`` is that of steps without one. Gives at most one piece more than ``SEGMENTS_MAX``.
-    """
-    found: list[Piece] = []
-    gathered: list[tuple[Path, RecipeStep]] = []
-    of_gathered: TemperatureBlock | None = None
-    for path, step, wanted in _walk(steps, temperature):
-        if gathered and (isinstance(step, MeasurementStep) or wanted != of_gathered):
-            found.append(Cycling(tuple(gathered), of_gathered))
-            gathered = []
-        if isinstance(step, MeasurementStep):
-            found.append(Measuring(path, step, wanted))
-        else:
-            gathered.append((path, step))
-            of_gathered = wanted
-        if len(found) > SEGMENTS_MAX:
-            return found
-    if gathered:
-        found.append(Cycling(tuple(gathered), of_gathered))
-    return found
-
-
-def segments_of(recipe: Recipe) -> list[Piece]:
-    """Give what becomes the segments of a program, in order.
-
-    A program begins on the tester: it shows whose cell is on the channel, and at which voltage it rests.
-    """
-    found = pieces(recipe.steps, recipe.temperature)
-    first = found[0]
-    return [Cycling((), first.temperature), *found] if isinstance(first, Measuring) else found
-
-
-def _walk(
-    steps: Sequence[RecipeStep], usual: TemperatureBlock | None, at: Path = ()
-) -> Iterator[tuple[Path, RecipeStep, TemperatureBlock | None]]:
-    """Walk through measurements, and through steps and loops that hold none, with the temperature of each.
-
-    A loop that holds one is written out pass by pass, because no instrument can jump back into another one; so is one
-    with several temperatures, between which nothing runs.
-    """
-    for index, step in enumerate(steps):
-        path, wanted = (*at, "steps", index), step.temperature or usual
-        if isinstance(step, RepeatStep):
-            inside = temperatures(step.steps, wanted)
-            if len(inside) == 1 and not _measures(step):
-                yield path, step, inside[0]
-                continue
-            for _ in range(step.times):
-                yield from _walk(step.steps, wanted, path)
-        else:
-            yield path, step, wanted
-
-
-def _measures(step: RecipeStep) -> bool:
-    if isinstance(step, RepeatStep):
-        return any(_measures(inner) for inner in step.steps)
-    return isinstance(step, MeasurementStep)
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,8 +93,11 @@ def _findings(recipe: RecipeFields) -> tuple[Finding, ...]:
             *_order(recipe, kind, rules),
             *_open_circuit(kind, rules),
             *_check_block(kind, rules),
+            *_shorts(recipe, kind),
         ):
             found.setdefault(finding.path, finding)
+    for path, seen, expected in flow_flaws(recipe.steps):
+        found.setdefault(path, Finding(path, seen, expected))
     if len(set(recipe.for_kinds)) < len(recipe.for_kinds):
         found.setdefault(("for",), Finding(("for",), "the same kind twice", "each kind once"))
     return tuple(found.values())
@@ -227,3 +162,17 @@ def _check_block(kind: CellKind, rules: Rules) -> Iterator[Finding]:
     if window is None and rules.has_check_block:
         expected = f"guards.resistance with low and high, as {kind} has no defaults"
         yield Finding(("check_block",), "a check block without a resistance window", expected)
+
+
+def _shorts(recipe: RecipeFields, kind: CellKind) -> Iterator[Finding]:
+    """Give a guard by which the run ends before a condition can ask whether the cell is shorted."""
+    own = recipe.guards.short
+    policy = own.policy or DEFAULTS[kind].short_policy
+    if asks_for_shorts(recipe.steps) and (not own.active or policy in _ENDING):
+        seen = f"a run that a short {'completes' if policy is ShortPolicy.COMPLETE else 'trips'}, and short: true"
+        expected = "policy: mark, and the reason: the run goes on to where it is decided"
+        yield Finding(("guards", "short"), seen if own.active else "the guard is off, and short: true", expected)
+
+
+# Policies by which a short ends the run.
+_ENDING = frozenset({ShortPolicy.COMPLETE, ShortPolicy.TRIP})

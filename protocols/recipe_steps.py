@@ -12,11 +12,21 @@ from typing import Annotated, ClassVar, Literal, Self, get_args
 
 from pydantic import Discriminator, Field, model_validator
 
+from protocols.branches import HostEnd
+from protocols.conditions import (
+    CollapseField,
+    ConditionField,
+    DecidedStep,
+    DriftField,
+    NameField,
+    ThenField,
+    drift_end,
+)
 from protocols.current_sign import Direction
-from protocols.field_types import Count, FileModel, problem
+from protocols.field_types import Count, FileModel, Line, problem
 from protocols.program_steps import CcCv, Ceiling, ConstantCurrent, ConstantVoltage, PoweredStep, Record, Until
 from protocols.quantities import (
-    Capacity,
+    Charge,
     Current,
     Duration,
     Frequency,
@@ -56,19 +66,27 @@ class _Until(FileModel):
 
 
 class RestUntil(FileModel):
-    """A rest ends by time."""
+    """A rest ends by time, or before when its voltage drifts by less than ``drift_below``."""
 
     time: Duration
+    drift_below: DriftField = None
 
 
 class CurrentUntil(_Until):
-    """A constant current ends by time, by reaching a voltage, or by the charge passed."""
+    """A constant current ends by time, by reaching a voltage, by the charge passed, or when its voltage collapses."""
 
     current: ClassVar[None] = None
 
     time: Duration | None = None
     voltage: Voltage | None = None
-    capacity: Capacity | None = None
+    capacity: Charge | None = None
+    collapse: CollapseField = None
+
+    @model_validator(mode="after")
+    def _ends_at_the_tester(self) -> Self:
+        if self.collapse is not None and (self.time, self.voltage, self.capacity) == (None, None, None):
+            raise problem("collapse alone", "time, voltage or capacity beside it, at which the tester ends the step")
+        return self
 
 
 class VoltageUntil(_Until):
@@ -81,7 +99,7 @@ class VoltageUntil(_Until):
     current: Current | None = None
 
 
-class RestStep(FileModel):
+class RestStep(DecidedStep):
     """Leave the circuit open."""
 
     step: Literal["rest"]
@@ -90,7 +108,7 @@ class RestStep(FileModel):
     temperature: TemperatureField = None
 
 
-class ConstantCurrentStep(FileModel):
+class ConstantCurrentStep(DecidedStep):
     """Pass a constant current."""
 
     holds_voltage: ClassVar[bool] = False
@@ -119,7 +137,7 @@ class ConstantCurrentStep(FileModel):
         return ConstantCurrent(signed_a, until, ceiling, record)
 
 
-class ConstantVoltageStep(FileModel):
+class ConstantVoltageStep(DecidedStep):
     """Hold a voltage. Without ``current_limit`` the current of the powered step before is the limit."""
 
     holds_voltage: ClassVar[bool] = True
@@ -149,7 +167,7 @@ class ConstantVoltageStep(FileModel):
         return ConstantVoltage(self.direction, self.voltage.value, until, abs(signed_a), ceiling, record)
 
 
-class CcCvStep(FileModel):
+class CcCvStep(DecidedStep):
     """Pass a constant current up to a voltage, then hold that voltage."""
 
     holds_voltage: ClassVar[bool] = True
@@ -179,7 +197,7 @@ class CcCvStep(FileModel):
         return CcCv(signed_a, self.voltage.value, until, ceiling, record)
 
 
-class EisStep(FileModel):
+class EisStep(DecidedStep):
     """Measure the impedance by the potentiostat, from ``high`` to ``low``, at open circuit or around ``bias``."""
 
     step: Literal["eis"]
@@ -199,7 +217,7 @@ class EisStep(FileModel):
         return Impedance(self.high.value, self.low.value, self.amplitude.value, bias_v)
 
 
-class OcvStep(FileModel):
+class OcvStep(DecidedStep):
     """Watch the open-circuit voltage with the potentiostat, finer than the tester can."""
 
     step: Literal["ocv"]
@@ -213,7 +231,7 @@ class OcvStep(FileModel):
         return OpenCircuit(self.time.value, self.every.value)
 
 
-class CyclicVoltammetryStep(FileModel):
+class CyclicVoltammetryStep(DecidedStep):
     """Sweep the voltage between ``low`` and ``high`` with the potentiostat and record the current."""
 
     step: Literal["cyclic_voltammetry"]
@@ -243,10 +261,25 @@ def _inside(volts: Sequence[float], low_v: float, high_v: float) -> None:
             raise Contradiction(f"goes to {value:g} V, outside the host limits, {low_v:g} to {high_v:g} V")
 
 
+class PromptStep(FileModel):
+    """Ask a person to do something; the run waits until it is resumed, with the circuit open."""
+
+    step: Literal["prompt"]
+    text: Line
+    name: NameField = None
+
+
 class RepeatStep(FileModel):
-    """Run the steps inside ``times`` times in all. A ``temperature`` is that of all steps inside without one."""
+    """Run the steps inside ``times`` times in all, or until a condition on what was measured holds behind a pass.
+
+    ``then``: what the run does where one holds that says nothing itself. A ``temperature`` is that of all steps inside
+    without one.
+    """
 
     step: Literal["repeat"]
+    name: NameField = None
+    until: ConditionField = Field(default_factory=tuple)
+    then: ThenField = None
     times: Annotated[Count, Field(ge=1, le=65535)]
     steps: Annotated[tuple[RecipeStep, ...], Field(min_length=1)]
     temperature: TemperatureField = None
@@ -262,6 +295,7 @@ RecipeStep = Annotated[
     | EisStep
     | OcvStep
     | CyclicVoltammetryStep
+    | PromptStep
     | RepeatStep,
     Discriminator("step"),
 ]
@@ -274,9 +308,19 @@ def temperatures(steps: Sequence[RecipeStep], usual: TemperatureBlock | None) ->
     """Give the different temperatures of steps, loops opened, in order; ``usual`` is that of a step without one."""
     found: list[TemperatureBlock | None] = []
     for step in steps:
+        if isinstance(step, PromptStep):
+            continue
         own = step.temperature or usual
         found += temperatures(step.steps, own) if isinstance(step, RepeatStep) else [own]
     return list(dict.fromkeys(found))
+
+
+def host_end(step: RecipeStep) -> HostEnd | None:
+    """Give the end of a step that the host orders; None for a step that the tester alone ends."""
+    if isinstance(step, RestStep):
+        return None if step.until.drift_below is None else drift_end(step.until.drift_below)
+    collapse = getattr(getattr(step, "until", None), "collapse", None)
+    return None if collapse is None else collapse.end()
 
 
 def powered_steps(steps: Sequence[RecipeStep], at: Path = ()) -> list[tuple[Path, PoweredRecipeStep]]:

@@ -38,15 +38,16 @@ def remaining(
     """Give the segment that executes the steps and passes still to be executed; None if there are none.
 
     ``executed_steps`` is the step count of the last stored record, ``step_time_s`` and ``passed_ah`` (a magnitude) are
-    its time and charge in that step. Contact checks in front are made again, with a rest after them; a run that did not
-    get past them starts anew, whole. The interrupted step keeps its voltage and taper ends, and is left out if less
-    than half a tick of the tester (0.1 s) is left of its time or charge or of their ceilings. For a step known to have
-    ended otherwise, give the count after it, with zeros. Raises ValueError for what no record of this segment can say.
+    its time and charge in that step. Contact checks in front are made again, with a rest after them, and so are those
+    of a segment that began without them; a run that did not get past them starts anew, whole. The interrupted step
+    keeps its voltage and taper ends, and is left out if less than half a tick of the tester (0.1 s) is left of its time
+    or charge or of their ceilings. For a step known to have ended otherwise, give the count after it, with zeros.
+    Raises ValueError for what no record of this segment can say.
     """
     nodes = _checked(segment, executed_steps, step_time_s, passed_ah)
-    checks = _checks(segment.steps)
-    if executed_steps <= len(checks):
+    if executed_steps <= len(_in_front(segment.steps)):
         return segment
+    checks = _checks(segment)
     steps = flatten(_after(nodes, executed_steps - 1, step_time_s, passed_ah))
     if not steps:
         return None
@@ -74,9 +75,9 @@ def original_place(
     ValueError if the remaining segment has no such execution.
     """
     nodes = _checked(segment, executed_steps, step_time_s, passed_ah)
-    checks = _checks(segment.steps)
-    if executed_steps <= len(checks):
+    if executed_steps <= len(_in_front(segment.steps)):
         return place(segment.steps, count)
+    checks = _checks(segment)
     left = length(_after(nodes, executed_steps - 1, step_time_s, passed_ah))
     own = count - len(_lead(checks))
     if count < 1 or own > left:
@@ -95,7 +96,12 @@ def _checked(segment: CyclingSegment, executed_steps: int, step_time_s: float, p
     return nodes
 
 
-def _checks(steps: Sequence[Step]) -> tuple[RecordedStep, ...]:
+def _checks(segment: CyclingSegment) -> tuple[RecordedStep, ...]:
+    """Give the contact checks to be made again: those in front, or those of a segment that begins without them."""
+    return _in_front(segment.steps) or _in_front(segment.checks_on_resume)
+
+
+def _in_front(steps: Sequence[Step]) -> tuple[RecordedStep, ...]:
     """Give the contact checks in front; one that comes later is a step like any other."""
     in_front = takewhile(lambda step: not isinstance(step, Loop) and step.purpose is Purpose.CHECK, steps)
     return tuple(step for step in in_front if not isinstance(step, Loop))

@@ -14,9 +14,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
 
+from protocols.branches import Branch
 from protocols.cell import DEFAULTS, Band, Cell, CellKind, Ends
 from protocols.current_sign import Direction
 from protocols.errors import ResolveError
+from protocols.pieces import SEGMENTS_MAX, Cycling, Decision, Measuring, Piece, segments_of
 from protocols.plated_charge import strippable
 from protocols.program import (
     Ceiling,
@@ -36,7 +38,7 @@ from protocols.program import (
     VoltageBand,
 )
 from protocols.quantities import Dimension, Quantity
-from protocols.recipe import SEGMENTS_MAX, Cycling, Measuring, Piece, Recipe, segments_of
+from protocols.recipe import Recipe
 from protocols.recipe_steps import (
     Contradiction,
     Path,
@@ -46,7 +48,6 @@ from protocols.recipe_steps import (
     RepeatStep,
     RestStep,
     powered_steps,
-    step_name,
 )
 
 CHECK_TIME_S = Decimal(5)
@@ -62,6 +63,7 @@ _NEEDS = {
     Dimension.SPECIFIC_CURRENT: "active_mass",
     Dimension.SPECIFIC_CAPACITY: "active_mass",
     Dimension.RATE: "nominal_capacity",
+    Dimension.CAPACITY_SHARE: "nominal_capacity",
 }
 
 
@@ -73,9 +75,9 @@ def resolve(recipe: Recipe, cell: Cell) -> Program:
             [f"Recipe {recipe.name} is for {kinds}; cell {cell.name} is {cell.kind}. Choose another recipe or cell."]
         )
     work = _Resolver(recipe, cell)
-    found = segments_of(recipe)
+    found = segments_of(recipe.steps, recipe.temperature)
     if len(found) > SEGMENTS_MAX:
-        work.refuse("The recipe", f"changes the instrument more than {SEGMENTS_MAX} times: measure more rarely")
+        work.refuse("The recipe", _too_many(found))
         found = []
     parts = work.parts(found)
     if cell.kind is CellKind.LI_CU and found:
@@ -87,6 +89,8 @@ def resolve(recipe: Recipe, cell: Cell) -> Program:
     if work.reasons:
         raise ResolveError(work.reasons)
     segments = tuple(work.segment(part, piece) for part, piece in zip(parts, found, strict=True) if part is not None)
+    if work.reasons:
+        raise ResolveError(work.reasons)
     return Program(recipe.name, recipe.sha256, cell.facts(), segments)
 
 
@@ -107,6 +111,7 @@ class _Resolver:
         if len(self._bands) < len(self._rules.bands):  # a recipe without limits for one of its kinds does not exist
             raise ResolveError([f"Recipe {recipe.name} has no host limits for {cell.kind}."])
         self._resistance_ohm: Band | None = None
+        self._checks: tuple[Step, ...] = ()
 
     def parts(self, found: Sequence[Piece]) -> list[tuple[Step, ...] | MeasurementSegment | None]:
         """Give the steps of each segment, or its measurement; None, with a reason, where there is none."""
@@ -122,9 +127,10 @@ class _Resolver:
             self.reasons.append(sentence)
 
     def cycling(self, piece: Cycling) -> tuple[Step, ...]:
-        """Give the steps of one segment, behind its own check block: between segments the leads may have moved."""
+        """Give the steps of one segment, behind its own check block where the leads may have been moved before it."""
         self.done = []
-        self.check_block()
+        if not piece.is_continued:
+            self.check_block()
         for path, step in piece.steps:
             self._step(step, path)
         return tuple(self.done) or (Rest(Until(time_s=FIRST_REST_S)),)
@@ -132,10 +138,30 @@ class _Resolver:
     def segment(self, part: tuple[Step, ...] | MeasurementSegment, piece: Piece) -> Segment:
         """Give the segment of a piece with its temperature; limits and guards are those of the whole recipe."""
         temperature = None if piece.temperature is None else piece.temperature.in_program()
+        after = tuple(branch for decision in piece.decisions for branch in self._branches(decision))
         if isinstance(part, MeasurementSegment):
-            return replace(part, temperature=temperature)
+            return replace(part, temperature=temperature, prompt=piece.prompt, after=after)
         record = self.record(self.recipe.record, "record")
-        return CyclingSegment(part, record, self.limits(), self.guards(), temperature=temperature)
+        is_continued = isinstance(piece, Cycling) and piece.is_continued
+        return CyclingSegment(
+            part,
+            record,
+            self.limits(),
+            self.guards(),
+            temperature=temperature,
+            prompt=piece.prompt,
+            after=after,
+            ends=(piece.end,) if isinstance(piece, Cycling) and piece.end is not None else (),
+            checks_on_resume=self._checks if is_continued else (),
+        )
+
+    def _branches(self, decision: Decision) -> tuple[Branch, ...]:
+        where = self.recipe.place(decision.path)
+
+        def amount(quantity: Quantity, key: str) -> float | None:
+            return _float(self._amount(quantity, f"{where}.{key}"))
+
+        return decision.block.branches(decision.leads, amount)
 
     def _step(self, step: RecipeStep, path: Path) -> None:
         """Append a step with its final number; a loop jumps back to the first of its own."""
@@ -145,10 +171,10 @@ class _Resolver:
                 self._step(inner, (*path, "steps", index))
             self.done.append(Loop(back_to, step.times))
         elif isinstance(step, RestStep):
-            record = self.record(step.record, f"{step_name(path)}.record") if step.record else None
+            record = self.record(step.record, f"{self.recipe.place(path)}.record") if step.record else None
             self.done.append(Rest(Until(time_s=step.until.time.value), record=record))
         elif isinstance(step, PoweredRecipeStep):
-            self._powered(step, step_name(path))
+            self._powered(step, self.recipe.place(path))
 
     def measurement(self, piece: Measuring) -> MeasurementSegment | None:
         """Give the segment of one measurement; None, with a reason, where its values contradict each other."""
@@ -156,7 +182,7 @@ class _Resolver:
         try:
             technique = piece.step.technique(window.low_v, window.high_v)
         except Contradiction as err:
-            self.refuse(step_name(piece.path), str(err))
+            self.refuse(self.recipe.place(piece.path), str(err))
             return None
         block, own = self.recipe.potentiostat, piece.step.rest
         rest_s = (own or block.rest).value
@@ -179,6 +205,7 @@ class _Resolver:
             self.done.append(
                 ConstantCurrent(float(sign * current_a), until, bound, record=_CHECK_RECORD, purpose=Purpose.CHECK)
             )
+        self._checks = tuple(self.done)
         # An open circuit runs into the cutoff at any current; it must never look like a resistance inside the window.
         high = window[1]
         if DEFAULTS[kind].symmetric:
@@ -280,6 +307,16 @@ class _Resolver:
             elif end is not None:
                 low = min(low, end.exact)
         return low, high
+
+
+def _too_many(found: Sequence[Piece]) -> str:
+    """Say why a recipe has more pieces than a program may hold, and what to do."""
+    if any(piece.decisions for piece in found):
+        return (
+            f"is written out in more than {SEGMENTS_MAX} pieces, as a repeat with until or when is, pass by pass: "
+            "decide more rarely, with several cycles in each pass in a repeat of their own"
+        )
+    return f"changes the instrument more than {SEGMENTS_MAX} times: measure more rarely"
 
 
 def _band(band: Band) -> VoltageBand:

@@ -20,9 +20,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
+from protocols.pieces import Cycling, Piece, segments_of
 from protocols.program import CyclingSegment, Program
 from protocols.program_steps import Loop, Purpose, Step
-from protocols.recipe import Cycling, Piece, Recipe, segments_of
+from protocols.recipe import Recipe
 from protocols.recipe_steps import Path, RecipeStep, RepeatStep, step_name
 
 # A contact check made again behind an interruption, and the rest that follows it: no steps of the program itself.
@@ -41,7 +42,10 @@ class StepNames:
         self._program = program
         self._written: list[list[_Written | None]] = []
         self._names: dict[Path, str] = {}
-        if recipe is not None and (found := _matched(program, segments_of(recipe))) is not None:
+        if (
+            recipe is not None
+            and (found := _matched(program, segments_of(recipe.steps, recipe.temperature))) is not None
+        ):
             self._written, self._names = found, _numbered(recipe.steps)
 
     def of(self, segment: int, step: int) -> str:

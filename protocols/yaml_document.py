@@ -3,10 +3,14 @@
 YAML readers turn ``1:30`` into 90, ``017`` into 15 and ``no`` into false, and let a later key win over an earlier one.
 This reader builds its tree from the parser's events, keeps every scalar as the text that was written, and bounds what
 a file may cost: size, depth, nodes, aliases. No tag is ever followed, so no object is ever constructed.
+
+A list with one unit behind it, ``current: [0.1, 0.2] mA/cm2``, is no YAML and read as one text.
 """
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -20,16 +24,29 @@ SIZE_MAX = 64 * 1024
 DEPTH_MAX = 24
 NODES_MAX = 4000
 ALIASES_MAX = 8
+# A list with a unit behind it ends there for YAML, which refuses the unit. Its brackets and commas pass the parser as
+# private characters, one for one, so that every place in the text stays where it is.
+_LIST_WITH_UNIT = re.compile(r"\[[^][\n#'\"{}]*\](?=[ \t]+[A-Za-z%])")
+_HIDDEN = str.maketrans("[],", "\ue05b\ue05d\ue02c")
+_SHOWN = {hidden: shown for shown, hidden in _HIDDEN.items()}
+# Text that YAML takes as it stands wherever a value may be; all other text is put in quotes.
+_PLAIN = re.compile(r"(?:[A-Za-z0-9.+]|-(?=[A-Za-z0-9.]))[A-Za-z0-9 _.+%/()*-]*")
 # What to say of keys that are often written twice for another one.
 _TWICE = {"step": " (the list of steps in a repeat is 'steps')"}
 
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A scalar (text), a list of nodes, or a mapping to nodes, and the line, from 1, of its key or its start."""
+    """A scalar (text), a list of nodes, or a mapping to nodes, and the line, from 1, of its key or its start.
+
+    A node that another one has become, as a step of a block, has the ``place`` that messages name in place of its own,
+    and one out of another file that ``file``.
+    """
 
     line: int
     value: str | list[Node] | dict[str, Node]
+    file: str | None = None
+    place: str | None = None
 
     def plain(self) -> object:
         """Give the tree without lines."""
@@ -53,13 +70,19 @@ def read_document(text: str, file: str) -> Node:
     return root
 
 
+def as_scalar(text: str) -> str:
+    """Give a text as a value of a YAML file, in quotes where it needs them."""
+    return text if _PLAIN.fullmatch(text) and not text.endswith(" ") else json.dumps(text, ensure_ascii=False)
+
+
 def events(text: str, file: str) -> Iterator[Event]:
     """Yield the parser's events of a text. Raises RecipeError where its syntax ends."""
     from ruamel.yaml import YAML
     from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
     try:
-        yield from YAML(typ="safe", pure=True).parse(text)
+        hidden = _LIST_WITH_UNIT.sub(lambda found: found[0].translate(_HIDDEN), text)
+        yield from YAML(typ="safe", pure=True).parse(hidden)
     except MarkedYAMLError as err:
         mark = err.problem_mark or err.context_mark
         seen = " ".join(str(err.problem or err.context).split())
@@ -110,7 +133,7 @@ class _Reader:
             raise _stop(self._file, event.start_mark.line + 1, "a second document", "one document a file")
 
     def _scalar(self, event: ScalarEvent) -> None:
-        self._add(self._node(event, event.value))
+        self._add(self._node(event, str(event.value).translate(_SHOWN)))
 
     def _list(self, event: NodeEvent) -> None:
         self._open(self._node(event, []))

@@ -19,20 +19,13 @@ import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion
 
 from orchestrator.api.models.mqtt import MessageKind, mqtt_schema
+from tests.ports import free_port
 
 PATIENCE_S = 30.0
 # Of each kind of message; strict: a field that the schema does not name is a fault here.
 _SCHEMAS = {
     kind.value: jsonschema_rs.validator_for(mqtt_schema(kind) | {"additionalProperties": False}) for kind in MessageKind
 }
-
-
-def free_port() -> int:
-    """Give a TCP port of this machine that nobody listens at."""
-    with closing(socket.socket()) as asking:
-        asking.bind(("127.0.0.1", 0))
-        port: int = asking.getsockname()[1]
-        return port
 
 
 def until(condition: Callable[[], object], what: str) -> None:
@@ -117,13 +110,13 @@ class Subscriber:
         self._client.on_subscribe = self._subscribed
         self._client.on_disconnect = self._disconnected
         self._client.on_message = self._note
-        self._client.reconnect_delay_set(min_delay=1, max_delay=1)
+        self._client.reconnect_delay_set(0.1, 0.1)  # type: ignore[arg-type]  # it takes fractions of a second, too
         if user:
             self._client.username_pw_set(user, user)
         self._port = port
 
     def __enter__(self) -> Self:
-        self._client.connect("127.0.0.1", self._port, keepalive=5)
+        self._client.connect("127.0.0.1", self._port)
         self._client.loop_start()
         until(lambda: self.is_subscribed, "the subscription")
         return self

@@ -86,9 +86,12 @@ def open_rack(path: Path, *, simulated: bool | None = None) -> Rack:
 
 @asynccontextmanager
 async def feeding(path: Path, port: int, **settings: object) -> AsyncIterator[None]:
-    """Run the feed of a store; control does not answer. Leaving the block ends it in order."""
+    """Run the feed of a store; control does not answer. Leaving the block ends it in order.
+
+    Its keep-alive is long: a broker parts with a client that gets no processor for that time, and has it all again.
+    """
     over = asyncio.Event()
-    mqtt = MqttSettings.model_validate({"port": port, "rig": RIG, "keep_alive_s": 2, **settings})
+    mqtt = MqttSettings.model_validate({"port": port, "rig": RIG, "keep_alive_s": 600, **settings})
     link = ControlLink(TOKEN)
     feed = Feed(FeedPlan(mqtt, path, "http://127.0.0.1:8765"), link, LiveFan(link), over)
     running = asyncio.ensure_future(feed.run())

@@ -16,7 +16,7 @@ LOGIN = "<cmd>connect</cmd><username>admin</username><password>neware</password>
 class Outsider:
     """One connection, one request at a time."""
 
-    def __init__(self, address: str, timeout_s: float = 3.0) -> None:
+    def __init__(self, address: str, timeout_s: float = 30.0) -> None:
         host, _, port = address.rpartition(":")
         self.socket = socket.create_connection((host, int(port)), timeout=timeout_s)
         self.buffer = b""

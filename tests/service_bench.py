@@ -19,6 +19,7 @@ import httpx
 
 from orchestrator.cli import main
 from orchestrator.client import ServiceClient
+from orchestrator.rack.lock import owner_of
 from tests import forked_program
 
 PROGRAM = [sys.executable, "-c", "from orchestrator.cli import main; main()"]
@@ -87,14 +88,19 @@ class Bench:
         assert self.service.pid is not None
         os.kill(self.service.pid, how)
         if isinstance(self.service, BaseProcess):
-            self.service.join(20)
+            self.service.join(60)
             status = self.service.exitcode
         else:
-            status = self.service.wait(20)
+            status = self.service.wait(60)
         self._shown.close()
         self.service = None
         assert status is not None
         return status
+
+    def until_nobody_serves(self) -> None:
+        """Wait until control is gone: it ends by itself, a moment after the process that was killed."""
+        while owner_of(self.store) is not None:
+            time.sleep(0.01)
 
     def cellrig(self, *arguments: object) -> subprocess.CompletedProcess[str]:
         """Run a command beside the store."""

@@ -18,4 +18,4 @@ def started(*command: str) -> Iterator[tuple[str, subprocess.Popen[str]]]:
             yield process.stdout.readline().strip().removeprefix("listening on "), process
         finally:
             process.send_signal(signal.SIGINT)
-            assert process.wait(timeout=20) == 0
+            assert process.wait(timeout=60) == 0

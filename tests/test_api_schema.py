@@ -42,6 +42,8 @@ def served(folder: Path) -> Iterator[str]:
     """Serve a rig from a thread with a loop of its own, and give the address."""
     listening = socket.socket()
     listening.bind(("127.0.0.1", 0))
+    # Whoever comes before the server is ready waits for it.
+    listening.listen()
     ready = threading.Event()
     server: list[uvicorn.Server] = []
 
@@ -55,7 +57,7 @@ def served(folder: Path) -> Iterator[str]:
                 )
                 server.append(uvicorn.Server(config))
                 task = asyncio.ensure_future(service.run())
-                asyncio.get_running_loop().call_later(0.3, ready.set)
+                ready.set()
                 await server[0].serve(sockets=[listening])
                 task.cancel()
                 await asyncio.wait({task})
@@ -63,11 +65,11 @@ def served(folder: Path) -> Iterator[str]:
     thread = threading.Thread(target=lambda: asyncio.run(main()))
     thread.start()
     try:
-        assert ready.wait(20)
+        assert ready.wait(60)
         yield f"http://127.0.0.1:{listening.getsockname()[1]}"
     finally:
         server[0].should_exit = True
-        thread.join(20)
+        thread.join(60)
         listening.close()
 
 

@@ -76,6 +76,7 @@ def test_blocked_control_is_found_by_the_service_manager(bench: Bench, manager: 
     # The manager ends all processes of the service and starts it again.
     bench.end(signal.SIGKILL)
     os.kill(owner.pid, signal.SIGKILL)
+    bench.until_nobody_serves()
     bench.serve()
     bench.until(is_running)
     assert "died without a word" in bench.done("status")

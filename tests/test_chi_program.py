@@ -65,7 +65,8 @@ def settings(tmp_path: Path, how: str = "good", **changes: Any) -> Chi660eSettin
         "command_line": "list",
         "poll_period_s": 0.02,
         "settle_timeout_s": 0.1,
-        "end_timeout_s": 0.3,
+        # One that listens, or is killed, may get no processor to end.
+        "end_timeout_s": 1.0 if how == "stubborn" else 60.0,
     }
     return Chi660eSettings(**usual | changes)
 

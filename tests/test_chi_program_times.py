@@ -146,6 +146,17 @@ def test_file_that_grows_for_ever_is_incomplete(tmp_path: Path) -> None:
     staged(patient(tmp_path), scene, seconds=1.0)
 
 
+def test_whole_file_of_which_two_looks_are_far_apart_is_a_result(tmp_path: Path) -> None:
+    """A computer that gets to look at it once in 200 s has seen no change, and does not say that nothing is there."""
+
+    async def scene(instrument: Chi660ePotentiostat, stage: Stage) -> None:
+        loop = asyncio.get_running_loop()
+        loop.call_later(0.9, (tmp_path / "jobs" / "j1" / "j1.txt").write_bytes, GOOD.bytes())
+        assert isinstance((await instrument.measure(OCV, "j1")).result, Trace)
+
+    staged(patient(tmp_path, poll_period_s=200.0, deadline_margin_s=1000.0), scene, seconds=1.0)
+
+
 def test_measurements_take_turns(tmp_path: Path) -> None:
     """Two programs on one port could not both reach the instrument: the second starts when the first is judged."""
 

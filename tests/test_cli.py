@@ -192,7 +192,7 @@ def test_run_against_a_simulator_in_another_process(tmp_path: Path, recipe: Path
             refused(again, 1, "cell coated-li-li of R000001", "--same-cell", "--mounted coated-li-li")
         finally:
             simulator.send_signal(signal.SIGINT)
-            assert simulator.wait(timeout=20) == 0
+            assert simulator.wait(timeout=60) == 0
 
 
 def test_instruments_of_a_store_that_is_owned_are_left_alone(tmp_path: Path, recipe: Path) -> None:

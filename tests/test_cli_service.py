@@ -68,6 +68,7 @@ def test_killed_service_finds_its_run_and_says_what_happened(bench: Bench) -> No
         assert "R000001 on 21-1-3 is ordered and starts now" in bench.done(*RUN)
         seen("R000001  running .* cycle [1-9]")
         assert bench.end(signal.SIGKILL) == -signal.SIGKILL
+        bench.until_nobody_serves()
         assert "waiting for it to come back" in seen("does not answer any more|has ended")
         refused(bench.cellrig("status"), 3, "no service answers", "cellrig serve")
         bench.serve()
@@ -142,6 +143,7 @@ def test_channel_is_stopped_directly_with_the_service_dead(bench: Bench) -> None
     direct = ("stop", "--direct", "--channel", "21-1-3", "--bench", bench.bench, "--by", "ada")
     refused(bench.cellrig(*direct), 1, "the service is alive")
     bench.end(signal.SIGKILL)
+    bench.until_nobody_serves()
     assert "channel 21-1-3 is stopped: R000001" in bench.done(*direct)
     assert "is stopped already" in bench.done(*direct)
     checked = bench.cellrig("bench", "check", "--bench", bench.bench)
@@ -172,7 +174,7 @@ def at_a_terminal(bench: Bench, answer: str, *arguments: object) -> tuple[int, s
                 shown += data.decode()
         os.close(mine)
         assert asking.stdout is not None
-        return asking.wait(20), f"{shown} {asking.stdout.read()}"
+        return asking.wait(60), f"{shown} {asking.stdout.read()}"
 
 
 def test_a_stop_at_a_terminal_says_that_it_is_final_and_a_hold_is_not(bench: Bench) -> None:
@@ -272,7 +274,7 @@ def test_connection_of_a_client_stays_open_in_real_time(bench: Bench) -> None:
     bench.serve()
     where = urlsplit(bench.url())
     assert where.hostname is not None
-    with contextlib.closing(http.client.HTTPConnection(where.hostname, where.port, timeout=20)) as connection:
+    with contextlib.closing(http.client.HTTPConnection(where.hostname, where.port, timeout=60)) as connection:
         for _ in range(2):
             connection.request("GET", "/health")
             reply = connection.getresponse()

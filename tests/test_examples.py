@@ -17,7 +17,8 @@ from paho.mqtt.reasoncodes import ReasonCode
 from orchestrator.api.models.mqtt import MessageKind
 from orchestrator.feed.discovery import Discovery
 from orchestrator.feed.messages import Topics
-from tests.broker import Broker, Subscriber, free_port, until
+from tests.broker import Broker, Subscriber, until
+from tests.ports import free_port
 
 ROOT = Path(__file__).parents[1]
 EXAMPLES, SCHEMAS = ROOT / "examples", ROOT / "docs" / "mqtt"

@@ -123,22 +123,28 @@ async def test_killed_broker_costs_no_event_and_no_cycle(
 
 
 async def test_stopped_broker_gets_everything_when_it_goes_on(
-    rack: Rack, store_path: Path, mosquitto: Broker, monkeypatch: pytest.MonkeyPatch
+    rack: Rack,
+    store_path: Path,
+    mosquitto: Broker,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     """A broker that hangs (SIGSTOP) and goes on loses no event; what it may have had before says so (faults H03)."""
-    # How long an answer is waited for: the broker hangs in real time.
-    monkeypatch.setattr("orchestrator.feed.broker.ANSWER_S", 0.3)
     async with feeding(store_path, mosquitto.port):
         with Subscriber(mosquitto.port) as reader:
             await come(lambda: reader.numbers("event") == stored_events(rack), "the first event")
             mosquitto.send(signal.SIGSTOP)
-            for number in range(25):
-                rack.event(f"{number}")
-            await asyncio.sleep(0.6)
+            # How long an answer is waited for, in real time; a broker that only has no processor is given all of it.
+            with monkeypatch.context() as while_stopped:
+                while_stopped.setattr("orchestrator.feed.broker.ANSWER_S", 0.3)
+                for number in range(25):
+                    rack.event(f"{number}")
+                await come(lambda: "no answer to a message" in caplog.text, "the loss of the connection")
             mosquitto.send(signal.SIGCONT)
             await come(lambda: set(reader.numbers("event")) == set(stored_events(rack)), "the events")
-            await come(lambda: rack.event("more") and reader.numbers("event")[-1] >= 28, "more events")
-            assert in_order(rack, reader, "event") == sorted(set(reader.numbers("event")))
+            newest = rack.event("more")
+            await come(lambda: newest in reader.numbers("event"), "the newest event")
+            assert in_order(rack, reader, "event") == stored_events(rack)
 
 
 async def test_full_queue_of_the_broker_is_seen_and_made_good(rack: Rack, store_path: Path, tmp_path: Path) -> None:
@@ -187,12 +193,14 @@ async def test_records_are_bundled_once_a_second_a_channel(rack: Rack, store_pat
     """Records that are committed twenty times a second come in one message a second, whole and in order."""
     async with feeding(store_path, mosquitto.port):
         with Subscriber(mosquitto.port, f"cellrig/{RIG}/+/sample") as reader:
-            for _ in range(50):
+            begun_s = asyncio.get_running_loop().time()
+            for _ in range(30):
                 rack.record(2)
                 await asyncio.sleep(0.05)
             await come(lambda: reader.numbers("sample")[-1:] == [rack.written], "the newest record")
-            assert [row["sequence"] for body in reader.of("sample") for row in body["samples"]] == list(range(1, 101))
-            assert len(reader.got) <= 4
+            assert [row["sequence"] for body in reader.of("sample") for row in body["samples"]] == list(range(1, 61))
+            # The first at once, then one for each whole second, which on a busy machine are more than the 1.5 s.
+            assert len(reader.got) <= 1 + (asyncio.get_running_loop().time() - begun_s)
             previous = [body["previous"] for body in reader.of("sample")]
             assert previous == [None, *reader.numbers("sample")[:-1]]
 

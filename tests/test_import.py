@@ -28,25 +28,10 @@ from protocols.loading import load_cell
 from tests.chi_texts import Text
 from tests.command_line import cellrig, refused
 from tests.export_rig import exported
-from tests.import_rig import UTC_ZONE, imported
+from tests.import_rig import AT, UTC_ZONE, half_cycles, imported
 from tests.rig import CHANNEL, Rig
 
-BDF = "Test Time / s,Unix Time / s,Voltage / V,Current / A,Cycle Count / 1,Step Count / 1,Step Type\n"
-AT = 1_700_000_000
 HELD, SWEPT = [(0.0, 1e-3), (1.0, 2e-3)], [(0.1, 1e-3), (0.2, 2e-3)]
-
-
-def half_cycles(path: Path, voltage: str = "3.0") -> Path:
-    """Write a table of somebody else: two cycles of a minute each way, ended by a voltage."""
-    lines = []
-    for count in range(4):
-        for second in range(0, 61, 10):
-            time_s, current = count * 60 + second, 1e-3 if count % 2 == 0 else -9e-4
-            volt = 3.4 + (0.2 if count % 2 == 0 else -0.2) * second / 60
-            word = "CC_CHG" if count % 2 == 0 else "CC_DCH"
-            lines.append(f"{time_s},{AT + time_s},{volt:.4f},{current},{count // 2 + 1},{count + 1},{word}")
-    path.write_text(BDF + "\n".join(lines) + "\n")
-    return path
 
 
 def test_run_of_a_file_is_over_marked_and_on_no_channel_of_a_bench(store: Store, tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from orchestrator.importing.importing import import_file
 from orchestrator.importing.outcome import Imported
 from orchestrator.importing.read_run import ImportOptions
 from orchestrator.store import Store
+from orchestrator.tables.run_data import RunData
 from orchestrator.tables.sample_table import sample_table
 from tests.import_rig import UTC_ZONE, imported
 from tests.ndax_files import CLOCK_S, HOUR_S, li_li
@@ -155,7 +156,7 @@ def test_workbook_of_btsda_comes_in_as_its_text_does(store: Store, tmp_path: Pat
         ("a.bin", b"\x7fELF\2\1\1" + bytes(40), "no file that is known here"),
         ("a.nda", b"NEWARE" + bytes(8) + b"\x1d" + bytes(100), "cannot be read .* cut off, damaged"),
         ("a.csv", b"one,two\n1,2\n", "begins with 'one, two'"),
-        ("a.csv", vendor_text(False)[:-40], "is cut off: its last line"),
+        ("a.csv", vendor_text(False)[:-40], "its last line has no end"),
         ("a.csv", vendor_text(False).replace(b"3.25", b"3,25"), "cannot be read as a table"),
         ("a.csv", vendor_text(False).replace(b"3.25", b"inf"), "no value|infinite"),
         ("a.csv", vendor_text(False).replace(b"0:01:00,", b"soon,"), "record 2: Time is 'soon'"),
@@ -182,3 +183,104 @@ def test_formulas_and_bombs_are_refused(store: Store, tmp_path: Path) -> None:
         packed.writestr("data.ndc", bytes(2**27))
     with pytest.raises(ImportFailed, match=r"would unpack to 128 MiB, .* no measurement does"):
         imported(store, tmp_path / "b.ndax")
+
+
+SECOND = "Record Index,Cycle Index,Step Index,Step Type,Time,Total Time,Current(A),Voltage(V),Capacity(mAh),Date"
+
+
+def records_of(point: int, step: int) -> list[list[object]]:
+    """Give two records of a charge, a minute apart, that end a minute after the ``point``-th."""
+    times = [f"0:{point + late:02}:00" for late in (0, 1)]
+    return [
+        [point + late, 1, step, "CC Chg", f"0:0{late}:00", times[late], 0.157, 3.25, 0, f"2026-03-01 {times[late]}"]
+        for late in (0, 1)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("sheets", "words"),
+    [
+        (
+            {"record": (ENGLISH, 1), "record_2": (SECOND, 3)},
+            "sheets record and record_2 hold records under other heads",
+        ),
+        ({"Detail_21_1_1": (ENGLISH, 1), "Detail_21_1_2": (ENGLISH, 1)}, "record 3: it has number 1 after 2"),
+        (
+            {"record_2": (ENGLISH, 3), "record": (ENGLISH, 1)},
+            "record 3: it has number 1 after 4, and its time goes back",
+        ),
+    ],
+    ids=["other heads", "two channels", "other order"],
+)
+def test_sheets_that_are_not_one_test_are_refused(
+    store: Store, tmp_path: Path, sheets: dict[str, tuple[str, int]], words: str
+) -> None:
+    """No sheet of records is left out without a word, and two tests never become one run."""
+    from openpyxl import Workbook
+
+    book = Workbook()
+    for name, (heads, point) in sheets.items():
+        sheet = book.create_sheet(name)
+        for row in (heads.split(","), *records_of(point, point)):
+            sheet.append(row)
+    book.save(tmp_path / "a.xlsx")
+    with pytest.raises(ImportFailed, match=words):
+        imported(store, tmp_path / "a.xlsx", zone=UTC_ZONE)
+    assert store.runs() == []
+
+
+def test_numbers_of_records_that_are_missing_or_repeat_are_told(store: Store, tmp_path: Path) -> None:
+    """What was lost before the export is said; a table that is there twice is refused, one numbered anew is not."""
+
+    def text(rows: list[list[object]], name: str) -> Path:
+        path = tmp_path / name
+        path.write_text("\n".join([ENGLISH, *(",".join(map(str, row)) for row in rows)]) + "\n")
+        return path
+
+    whole = [*records_of(1, 1), *records_of(6, 2)]
+    done = imported(store, text(whole, "a.csv"), zone=UTC_ZONE)
+    assert "3 of them are missing" in decided(done)["record numbers"]
+    assert sample_table(store, done.run_id)["sequence"].to_list() == [1, 2, 6, 7]
+    with pytest.raises(ImportFailed, match="record 5: it has number 1 after 7, and its time goes back too"):
+        imported(store, text(whole + whole, "b.csv"), zone=UTC_ZONE)
+    anew = [[1 + at % 2, *row[1:]] for at, row in enumerate(whole)]
+    done = imported(store, text(anew, "c.csv"), zone=UTC_ZONE)
+    assert "fall or repeat 1 times" in decided(done)["record numbers"]
+    assert sample_table(store, done.run_id)["sequence"].to_list() == [1, 2, 3, 4]
+
+
+@pytest.mark.parametrize(("discharged", "capacity"), [("0", [0.0, 1e-3, 1e-3]), ("0.4", None)], ids=["step", "cycle"])
+def test_capacities_that_go_on_over_several_steps_are_not_those_of_a_step(
+    store: Store, tmp_path: Path, discharged: str, capacity: list[float] | None
+) -> None:
+    """Where charge and discharge have both counted in a record they count over a cycle, and no step has either."""
+    heads = ENGLISH.replace("Capacity(mAh)", "Chg. Cap.(mAh),DChg. Cap.(mAh)")
+    rows = [
+        ("1,1,1,CC Chg,0:00:00,0:00:00,1,3.2,0,0,2026-03-01 00:00:00"),
+        ("2,1,1,CC Chg,1:00:00,1:00:00,1,3.3,1,0,2026-03-01 01:00:00"),
+        (f"3,1,2,CC DChg,1:00:00,2:00:00,-1,3.1,{'1' if capacity is None else '0'},"),
+    ]
+    rows[2] += f"{discharged if capacity is None else '1'},2026-03-01 02:00:00"
+    (tmp_path / "a.csv").write_text("\n".join([heads, *rows]) + "\n")
+    done = imported(store, tmp_path / "a.csv", zone=UTC_ZONE)
+    assert sample_table(store, done.run_id)["capacity_ah"].drop_nulls().to_list() == (capacity or [])
+    assert ("both counted in 1 records" in decided(done).get("capacity", "")) == (capacity is None)
+
+
+@pytest.mark.parametrize(("unit", "is_left_out"), [("mAh", False), ("Ah", True), ("uAh", True), ("zero", True)])
+def test_capacities_in_another_unit_than_the_current_are_left_out(
+    store: Store, tmp_path: Path, unit: str, is_left_out: bool
+) -> None:
+    """Counts a thousand times off the current over time, or at zero while it flows, are no charge of any step."""
+    lines = [ENGLISH.replace("mAh", unit.replace("zero", "mAh"))]
+    for at in range(7):
+        mah = 0 if unit == "zero" else f"{at / 6:.6f}"
+        lines.append(f"{at + 1},1,1,CC Chg,0:{at}0:00,0:{at}0:00,1,3.2,{mah},2026-03-01 00:{at}0:00")
+    lines[-1] = lines[-1].replace("0:60:00", "1:00:00").replace("00:60:00", "01:00:00")
+    (tmp_path / "a.csv").write_text("\n".join(lines) + "\n")
+    done = imported(store, tmp_path / "a.csv", zone=UTC_ZONE)
+    capacities = sample_table(store, done.run_id)["capacity_ah"]
+    assert (capacities.null_count() == 7) is is_left_out
+    assert ("the current over time to 1 mAh" in decided(done).get("capacity", "")) is is_left_out
+    (step,) = RunData(store, done.run_id).steps
+    assert step.executed.capacity_ah == pytest.approx(1e-3)

@@ -17,6 +17,7 @@ from simulators.mux import SimulatedMux
 from simulators.mux.terminal import PseudoTerminal
 from tests.figures import Figure
 from tests.mux_rig import settings_for
+from tests.ports import deaf_port
 
 pytestmark = [
     pytest.mark.real_time,
@@ -201,11 +202,10 @@ async def test_port_that_is_none_is_a_wrong_setting(port: str) -> None:
 
 async def test_nobody_at_a_tcp_port_is_told_with_its_address() -> None:
     """A serial server that is switched off."""
-    server = await asyncio.start_server(lambda reader, writer: writer.close(), "127.0.0.1", 0)
-    number = server.sockets[0].getsockname()[1]
-    server.close()
-    await server.wait_closed()
-    with pytest.raises(ConnectionFailed, match=f"nobody answers at socket://127.0.0.1:{number}"):
+    with (
+        deaf_port() as number,
+        pytest.raises(ConnectionFailed, match=f"nobody answers at socket://127.0.0.1:{number}"),
+    ):
         await RelayMultiplexer(settings_for(port=f"socket://127.0.0.1:{number}", **QUICK)).open()
 
 

@@ -324,7 +324,7 @@ async def test_cell_that_may_still_be_on_the_leads_is_told_at_the_end(
     mux = SimulatedMux(8, lambda _: None, "ACME,RM8,RM0001,1.0")
     server = await asyncio.start_server(mux.handle, "127.0.0.1", 0)
     port = f"socket://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-    times = {"settle_s": 0.0, "reply_timeout_s": 0.2, "reconnect_first_s": 0.01}
+    times = {"settle_s": 0.0, "reconnect_first_s": 0.01}
     switch = {"kind": "relay-mux", "identity": "RM0001", "port": port, "ports": 8, "channels": {"1": "21-1-1"}} | times
     folders = {"step_files": tmp_path, "step_files_on_bts_pc": "S:/steps"}
     tester = {"kind": "neware-ct4008", "units": [{"devid": 21, "subdevid": 1}]} | folders

@@ -91,7 +91,9 @@ def test_run_like_an_earlier_one_needs_no_file(tmp_path: Path) -> None:
     [
         (("--cell", "coated-li-li", *PLACE), "give RECIPE, or an earlier run"),
         (("li-li-0.2", "--cell", "coated-li-li", *PLACE, "--from", "x.db"), "--from names the store"),
-        (("li-li-0.2", "--cell", "coated-li-li", *PLACE, "--set", "area=1 cm2"), "write recipe.KEY=VALUE or cell.KEY"),
+        (("li-li-0.2", "--cell", "coated-li-li", *PLACE, "--set", "cell=1 cm2"), "write recipe.KEY=VALUE or cell.KEY"),
+        # A name alone is a parameter of the recipe: since there are any, the answer says so.
+        (("li-li-0.2", "--cell", "coated-li-li", *PLACE, "--set", "area=1 cm2"), "no parameter 'area'; it has no"),
     ],
 )
 def test_order_that_misses_a_part_is_wrong_use(tmp_path: Path, arguments: tuple[str, ...], words: str) -> None:

@@ -44,7 +44,7 @@ async def set_out(rig: StationRig, store: FailingStore) -> tuple[BetweenSegments
     assert run.records is not None
     await asyncio.sleep(200.0)
     await run.records.collect_rest()
-    assert run.go_to_next_segment()
+    assert run.border.go_to_next()
     errands = BetweenSegments(store, rig.tester, rig.station, StartPermit())
     return errands, run, asyncio.ensure_future(errands.go_on(run))
 

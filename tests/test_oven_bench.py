@@ -195,7 +195,7 @@ async def test_oven_beside_a_served_rack_warms_the_cells_inside() -> None:
     serving = asyncio.create_task(serve_ct4008(port=0, speed=7200.0, oven=beside))
     host, port = (await told.get()).split(":")
     hands = (await told.get()).rpartition(":")[2]
-    link = {"kind": "tcp", "host": host, "tcp_port": int(port), "unit": 32}
+    link = {"kind": "tcp", "host": host, "tcp_port": int(port), "unit": 32, "reply_timeout_s": 30.0}
     (oven,) = ovens_of([settings_of(link=link)], wall_time)
     await oven.open()
     await oven.set_target(60.0)

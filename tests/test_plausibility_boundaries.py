@@ -192,7 +192,7 @@ def test_time_that_fills_the_cell_is_no_end_before_its_voltage(
 ) -> None:
     """By the nominal capacity of a cell that has one full state; a Li/Li cell has none."""
     steps = replace(CHARGE, until=Until(3600.0, 4.0)), REST, replace(CHARGE, until=Until(voltage_v=3.9))
-    program = replace(program_of(*steps), cell=CellFacts("mine", kind, nominal_capacity_ah=nominal_ah))
+    program = replace(program_of(*steps, kind=kind), cell=CellFacts("mine", kind, nominal_capacity_ah=nominal_ah))
     assert len(plausibility(program).doubts) == doubts
 
 

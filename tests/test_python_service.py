@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import io
 import re
-import socket
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ from orchestrator.clock.scaled import run_scaled
 from orchestrator.clock.virtual import DEMO_EPOCH_UNIX_S
 from orchestrator.store import open_store
 from tests.api_client import TOKEN
+from tests.ports import deaf_port
 from tests.run_maker import PROGRAM, RunMaker
 from tests.served_rig import served
 
@@ -112,13 +112,12 @@ def test_order_is_carried_out_once_and_its_end_is_waited_for(folder: Path, monke
 
 def test_without_a_service_nothing_is_ordered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A port where nobody listens, a store without a token, an address without encryption: each by its kind."""
-    with socket.create_server(("127.0.0.1", 0)) as closed:
-        port = closed.getsockname()[1]
-    there = cellrig.Service(tmp_path / "x.db", url=f"http://127.0.0.1:{port}", token=TOKEN, by="ada")
-    with pytest.raises(cellrig.NoAnswer, match="no service answers"):
-        there.order("li-li-0.2", "coated-li-li", "21-1-3")
-    with pytest.raises(cellrig.NoAnswer):
-        there.wait("R000001")
+    with deaf_port() as port:
+        there = cellrig.Service(tmp_path / "x.db", url=f"http://127.0.0.1:{port}", token=TOKEN, by="ada")
+        with pytest.raises(cellrig.NoAnswer, match="no service answers"):
+            there.order("li-li-0.2", "coated-li-li", "21-1-3")
+        with pytest.raises(cellrig.NoAnswer):
+            there.wait("R000001")
     with pytest.raises(cellrig.CannotAsk, match="over https only"):
         cellrig.Service(tmp_path / "x.db", url="http://192.0.2.1:8765", token=TOKEN).status()
 

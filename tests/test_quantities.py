@@ -37,6 +37,11 @@ _numbers = st.decimals(min_value=Decimal("1e-9"), max_value=Decimal("1e9"), allo
         ("60 degC", 60.0),
         ("1e-3 A", 0.001),
         ("30s", 30.0),
+        ("0.5C", 0.5),
+        ("C/10", 0.1),
+        ("1/3 C", 1 / 3),
+        ("2C/3", 2 / 3),
+        ("10 % of nominal capacity", 0.1),
     ],
 )
 def test_value_is_the_float_nearest_to_what_was_written(text: str, value: float) -> None:
@@ -159,3 +164,23 @@ def test_other_dimension_cannot_be_converted_to() -> None:
 def test_milli_and_mega_differ() -> None:
     """``mHz`` and ``MHz`` are a factor of 1e9 apart."""
     assert parse_quantity("1 MHz").exact == parse_quantity("1 mHz").exact * 10**9
+
+
+@given(
+    above=st.decimals(min_value=Decimal("0.1"), max_value=Decimal(99), places=1),
+    below=st.decimals(min_value=Decimal("0.1"), max_value=Decimal(999), places=1),
+)
+def test_rate_as_a_fraction_is_its_quotient_and_keeps_its_text(above: Decimal, below: Decimal) -> None:
+    """``2C/3`` and ``2/3 C`` are one rate, of 28 digits, and are printed as they were written."""
+    for text in (f"{above}C/{below}", f"{above}/{below} C"):
+        rate = parse_quantity(text, Dimension.RATE)
+        assert rate.exact == above / below
+        assert str(rate) == text
+        assert parse_quantity(str(rate)) == rate
+
+
+@pytest.mark.parametrize("text", ["C/0", "C/", "C/10 C", "1/3", "C", "/3 C", "C/-3", "10 %", "10 % of capacity"])
+def test_half_a_fraction_or_share_is_refused(text: str) -> None:
+    """Nothing is read into a rate by zero, one without its C, or a share of nothing."""
+    with pytest.raises(QuantityError):
+        parse_quantity(text, Dimension.RATE, Dimension.CAPACITY_SHARE)

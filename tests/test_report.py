@@ -275,6 +275,14 @@ def test_a_row_longer_than_a_page_goes_on_on_the_next() -> None:
     assert {f"word{n}" for n in range(3000)} <= found
 
 
+def test_title_that_two_pages_share_is_whole_and_one_line_of_the_outline() -> None:
+    """A chapter's title may be of any length: its words are all there, and its outline has it once."""
+    title = " ".join(f"word{n}" for n in range(900))
+    document = pdf(Report("g", "k", "t", (Chapter(title, [Words("w")]),)))
+    assert set(title.split()) <= set(" ".join(words_of_pdf(document)).split())
+    assert len(PdfReader(BytesIO(document)).outline) == 1
+
+
 def test_long_tables_are_thinned_evenly_and_say_so() -> None:
     """The first and the last row stay; the note has how many there were."""
     kept, note = thinned(list(range(1000)), "cycles")

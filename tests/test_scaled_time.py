@@ -24,7 +24,8 @@ def test_an_hour_passes_in_the_given_fraction() -> None:
 
     started = time.perf_counter()
     assert run_scaled(hour(), 36_000, EPOCH_UNIX_S) >= 3600
-    assert 0.1 <= time.perf_counter() - started < 2.0
+    # A wait that was not shortened would take the hour; a busy machine takes some seconds.
+    assert 0.1 <= time.perf_counter() - started < 60.0
 
 
 def test_end_of_observing_is_told_by_the_clock_of_the_rack(store: Store) -> None:
@@ -48,12 +49,12 @@ def test_timers_fire_in_order() -> None:
 
     async def race() -> list[int]:
         seen: list[int] = []
-
-        async def after(delay_s: int) -> None:
-            await asyncio.sleep(delay_s)
-            seen.append(delay_s)
-
-        await asyncio.gather(*(after(delay_s) for delay_s in (900, 100, 500, 300)))
+        loop = asyncio.get_running_loop()
+        # From one moment on: between two sleeps a process that gets no processor for 20 ms is 200 s later.
+        begun_s = loop.time()
+        for delay_s in (900, 100, 500, 300):
+            loop.call_at(begun_s + delay_s, seen.append, delay_s)
+        await asyncio.sleep(begun_s + 901 - loop.time())
         return seen
 
     assert run_scaled(race(), 10_000, EPOCH_UNIX_S) == [100, 300, 500, 900]
@@ -68,7 +69,8 @@ def test_timeout_ends_a_wait_at_its_scaled_time() -> None:
                 await asyncio.Event().wait()
         return asyncio.get_running_loop().time()
 
-    assert 300 <= run_scaled(wait(), 10_000, EPOCH_UNIX_S) < 15_000
+    # A minute of the machine's at most: only a wait that was not shortened takes longer.
+    assert 300 <= run_scaled(wait(), 10_000, EPOCH_UNIX_S) < 600_000
 
 
 def test_waiting_is_not_busy() -> None:
@@ -90,7 +92,7 @@ def test_wall_time_follows_the_scaled_clock_from_its_origin() -> None:
         return wall_time() - EPOCH_UNIX_S
 
     origin_s = time.monotonic() - 0.5
-    assert 500 <= run_scaled(now(), 1000, EPOCH_UNIX_S, origin_s) < 3000
+    assert 500 <= run_scaled(now(), 1000, EPOCH_UNIX_S, origin_s) <= (time.monotonic() - origin_s) * 1000
 
 
 def test_real_seconds_are_as_many_of_the_loops_as_it_is_faster() -> None:
@@ -110,9 +112,9 @@ def test_two_loops_by_one_clock_agree_on_the_time() -> None:
     async def now() -> float:
         return wall_time()
 
-    first_s, began_s = run_by(clock, now()), time.monotonic()
-    second_s = run_by(clock, now())
-    assert EPOCH_UNIX_S + 100_000 <= first_s <= second_s <= first_s + (time.monotonic() - began_s + 1.0) * 1000.0
+    began_s = time.monotonic()
+    first_s, second_s = run_by(clock, now()), run_by(clock, now())
+    assert EPOCH_UNIX_S + 100_000 <= first_s <= second_s <= first_s + (time.monotonic() - began_s) * 1000.0
 
 
 def test_wait_for_others_is_scaled_too_where_nobody_else_takes_part() -> None:

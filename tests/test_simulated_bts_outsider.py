@@ -59,7 +59,7 @@ def test_an_outsider_runs_a_schedule_over_tcp(outsiders: Callable[[], Outsider],
     assert len(re.findall(r'Channelid="\d"', client.ask("<cmd>getdevinfo</cmd>"))) == 8
     start = f'<start ip="127.0.0.1" {PLACE} barcode="cell_3">{path}</start>'
     assert ">ok</start>" in client.ask(f'<cmd>start</cmd><list count = "1">{start}</list>"')
-    deadline = time.monotonic() + 4
+    deadline = time.monotonic() + 60
     status = f'<status ip="127.0.0.1" {PLACE}>true</status>'
     while ">working<" in client.ask(f'<cmd>getchlstatus</cmd><list count = "1">{status}</list>'):
         assert time.monotonic() < deadline

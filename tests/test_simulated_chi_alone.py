@@ -24,7 +24,7 @@ def run_alone(folder: Path, macro: str, cfg: str, **more: str) -> subprocess.Com
     (folder / "job.mcr").write_bytes(macro_bytes(f"folder: {folder}\nfileoverride\n{macro}{QUITS}"))
     environment = {**os.environ, "CHI660E_SIM_CFG": str(folder / "cfg.toml"), **more}
     command = [*program(), f'/runmacro:"{folder / "job.mcr"}"']
-    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=5)
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=60)
 
 
 def test_it_measures_a_cell_of_its_own_faster_than_real_time(tmp_path: Path) -> None:
@@ -99,7 +99,7 @@ async def test_leads_on_a_channel_that_is_not_there_are_refused() -> None:
 def test_the_shell_prints_the_racks_line_first_and_the_potentiostats_next() -> None:
     """Others read the first line; the second is what CHI660E_SIM_BENCH is to be set to."""
     command = [sys.executable, "-m", "simulators", "ct4008", "--port", "0", "--chi", "0", "--idle-exit", "0.2"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=5)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
     first, second = done.stdout.splitlines()
     assert first.startswith("listening on 127.0.0.1:")
     assert second.startswith("CHI660E_SIM_BENCH=127.0.0.1:")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 from pathlib import Path
 
 import pytest
@@ -16,6 +15,7 @@ from drivers.smu.visa_link import VisaLink
 from drivers.testing import short_program
 from orchestrator.bench.settings import BenchSettings, load_bench
 from protocols.program import VoltageBand
+from tests.ports import deaf_port
 
 UNIT = {
     "channel": "smu-1",
@@ -123,19 +123,19 @@ def test_a_held_current_is_refused_unless_somebody_stays() -> None:
 @pytest.mark.real_time
 async def test_the_dead_socket_port_is_visited_where_no_connection_succeeds() -> None:
     """The port of the bench file is opened and left again before another attempt; without it nobody goes anywhere."""
-    visits: list[object] = []
+    visits: asyncio.Queue[bytes] = asyncio.Queue()
 
     async def visited(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        visits.append(await reader.read())
+        visits.put_nowait(await reader.read())
         writer.close()
         await writer.wait_closed()
 
-    with socket.create_server(("127.0.0.1", 0)) as closed:
-        nobody = closed.getsockname()[1]
-    async with await asyncio.start_server(visited, "127.0.0.1", 0) as server:
-        table = UNIT | {"resource": f"TCPIP::127.0.0.1::{nobody}::SOCKET"}
-        for more in ({}, {"dead_socket_port": server.sockets[0].getsockname()[1]}):
-            unit = SmuUnitSettings.model_validate(table | more)
-            with pytest.raises(ConnectionFailed, match="nobody answers"):
-                await SmuSource(unit, link_to(unit), 1.0).open()
-            assert bool(visits) is bool(more)
+    with deaf_port() as nobody:
+        async with await asyncio.start_server(visited, "127.0.0.1", 0) as server:
+            table = UNIT | {"resource": f"TCPIP::127.0.0.1::{nobody}::SOCKET", "connect_timeout_s": 60.0}
+            for more in ({}, {"dead_socket_port": server.sockets[0].getsockname()[1]}):
+                unit = SmuUnitSettings.model_validate(table | more)
+                with pytest.raises(ConnectionFailed, match="nobody answers"):
+                    await SmuSource(unit, link_to(unit), 1.0).open()
+                # The visit may be over before its other end has heard of it.
+                assert await visits.get() == b"" if more else visits.empty()

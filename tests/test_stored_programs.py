@@ -9,11 +9,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from protocols import Program, Recipe, load_cell, load_recipe, resolve, shipped_recipes
+from protocols.branches import Branch, HostEnd, Measure, Watched
+from protocols.program import CyclingSegment
 
 _GOLDEN = Path(__file__).parent / "golden"
 _ROWS: list[dict[str, str]] = [
@@ -46,3 +49,12 @@ def test_stored_program_loads_and_is_written_to_the_same_bytes(row: dict[str, st
     program = Program.from_json(row["program_json"])
     assert program.to_json() == row["program_json"]
     assert program.sha256 == hashlib.sha256(row["program_json"].encode()).hexdigest() == row["sha256"]
+
+
+def test_branches_prompt_and_host_ends_change_no_text_until_they_are_set() -> None:
+    """A segment without them has the text of earlier versions; one with them is read back with equal values."""
+    (segment,) = resolve(load_recipe("li-li-0.4"), load_cell("bare-li-li")).cycling
+    assert {"after", "prompt", "ends", "checks_on_resume"}.isdisjoint(json.loads(segment.to_json()))
+    branch = Branch(Measure.CAPACITY_FRACTION, to=3, below=0.8, of_cycle=3)
+    decided = replace(segment, after=(branch,), prompt="Look at the cell.", ends=(HostEnd(Watched.VOLTAGE, 0.01),))
+    assert CyclingSegment.from_json(decided.to_json()) == decided != segment

@@ -20,6 +20,7 @@ from orchestrator.judging.time_left import StepTimes
 from orchestrator.states import EndBasis, RunState
 from orchestrator.store import Store
 from orchestrator.tables.run_data import RunData
+from protocols.branches import Branch, Measure
 from protocols.execution_order import begun_of_each, flow, nest
 from protocols.forecast import expected_duration_s
 from protocols.loading import load_cell, load_recipe
@@ -83,11 +84,11 @@ def test_first_step_of_a_cell_corrects_the_forecast_of_those_that_have_not_run()
     times = StepTimes(program)
     forecast_s = expected_duration_s(program)
     assert left(times, 0) == pytest.approx(forecast_s)
-    assert times.basis.value == "forecast"
+    assert times.basis().value == "forecast"
     half_s = (forecast_s - 600.0) / 100
     fed(times, [0.8 * half_s])
     assert left(times, 3) == pytest.approx(99 * 0.8 * half_s)
-    assert times.basis.value == "measured"
+    assert times.basis().value == "measured"
     # A step that is late ends at any moment: those behind it take no less for that.
     assert left(times, 3, 5 * half_s) == pytest.approx(98 * 0.8 * half_s)
 
@@ -118,10 +119,13 @@ def test_cut_step_counts_when_its_last_part_has_ended() -> None:
 def test_end_that_the_cell_brings_about_is_only_bounded() -> None:
     """A run that ends when its cell shorts has the end of its program as a bound; without that policy it has an end."""
     program = resolve(load_recipe("li-li-0.4"), load_cell("bare-li-li"))
-    assert StepTimes(program).basis is EndBasis.BOUND
+    assert StepTimes(program).basis() is EndBasis.BOUND
+    decided = replace(program.cycling[0], after=(Branch(Measure.TIME, to=2, above=3600.0),))
+    deciding = StepTimes(replace(program, segments=(decided, program.cycling[0])))
+    assert [deciding.basis(index) for index in (0, 1)] == [EndBasis.CONDITION, EndBasis.BOUND]
     (segment,) = program.cycling
     deaf = replace(segment, guards=replace(segment.guards, short_off=True))
-    assert StepTimes(replace(program, segments=(deaf,))).basis is EndBasis.FORECAST
+    assert StepTimes(replace(program, segments=(deaf,))).basis() is EndBasis.FORECAST
     endless = segment_of(Rest(Until(time_s=10.0)), ConstantCurrent(0.001, Until(voltage_v=0.5)))
     assert StepTimes(program_of(endless)).left_s(0, 0.0) is None
 

@@ -115,7 +115,7 @@ def test_thread_that_needs_a_later_one_heard_first_loses_its_place(caplog: pytes
 
     async def main() -> str:
         needed = threading.Event()
-        first = asyncio.ensure_future(asyncio.to_thread(needed.wait, 5))
+        first = asyncio.ensure_future(asyncio.to_thread(needed.wait, 60))
         await asyncio.sleep(0)
         await asyncio.to_thread(lambda: None)
         needed.set()

@@ -206,10 +206,11 @@ class Program:
         seen = _sizes(ordered.folder)
         alike, begun_s = 1, loop.time()
         changed_s = begun_s
-        while not seen.get(text, (0, 0))[0] or alike < self._settings.stable_polls:
-            if alike > 1 and loop.time() - changed_s >= self._settings.settle_timeout_s:
+        while not (is_there := bool(seen.get(text, (0, 0))[0])) or alike < self._settings.stable_polls:
+            # Of what was seen only: whoever got no processor for as long has not looked often enough at a whole file.
+            if not is_there and alike > 1 and loop.time() - changed_s >= self._settings.settle_timeout_s:
                 raise Incomplete(f"the program closed and left no {text}; it has {', '.join(sorted(seen))}")
-            if loop.time() - begun_s >= _PATIENCE * self._settings.settle_timeout_s:
+            if alike == 1 and loop.time() - begun_s >= _PATIENCE * self._settings.settle_timeout_s:
                 raise Incomplete(f"{text} still changes {loop.time() - begun_s:.0f} s after the program closed")
             await asyncio.sleep(self._settings.poll_period_s)
             before, seen = seen, _sizes(ordered.folder)

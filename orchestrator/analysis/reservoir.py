@@ -111,7 +111,7 @@ def reservoir_tests_of(passed: Sequence[Passage]) -> list[ReservoirTest]:
 
 def passages(data: RunData) -> list[Passage]:
     """Return the platings and strips of a run; two in one direction are apart where a loop begins or ends between."""
-    numbers = CycleNumbers.of(data.program)
+    numbers = CycleNumbers.of(data.as_run)
     found: list[Passage] = []
     halves: list[int] = []
     for parts in data.whole_steps:

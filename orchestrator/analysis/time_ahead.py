@@ -27,20 +27,21 @@ def time_ahead(data: RunData) -> dict[str, Any] | None:
     left_s = times.left_s(*_begun(data))
     if left_s is not None and data.tests:
         left_s += soaks_s(data.program, data.tests[-1].row.segment + 1)
+    reached = data.tests[-1].row.segment if data.tests else 0
     goes_on = left_s is not None and at_unix_s is not None and (state.is_live or state.has_its_channel)
     end_unix_s = at_unix_s + left_s if goes_on and at_unix_s is not None and left_s is not None else None
     return {
         "time_left_s": left_s,
         "expected_end_unix_s": end_unix_s,
         "expected_end": None if end_unix_s is None else iso_utc(end_unix_s),
-        "end_known_by": (EndBasis.UNKNOWN if left_s is None else times.basis).value,
+        "end_known_by": (EndBasis.UNKNOWN if left_s is None else times.basis(reached)).value,
         "at_unix_s": at_unix_s,
     }
 
 
 def _step_times(data: RunData) -> StepTimes:
     """Return the durations of what the run has finished: steps, and visits to the potentiostat."""
-    times = StepTimes(data.program)
+    times = StepTimes(data.as_run)
     for step in data.steps:
         if not step.place.is_repeated_check:
             times.feed(step.place.count, step.executed)
@@ -58,7 +59,7 @@ def _begun(data: RunData) -> tuple[int, float]:
         if step.is_over and step.executed.end_reason is not EndReason.EXTERNAL:
             begun, step_time_s = begun + 1, 0.0
     if data.tests and (newest := data.tests[-1].row).is_measurement:
-        begun, step_time_s = CycleNumbers.of(data.program).steps_before(newest.segment + 1) + 1, 0.0
+        begun, step_time_s = CycleNumbers.of(data.as_run).steps_before(newest.segment + 1) + 1, 0.0
     return begun, step_time_s
 
 

@@ -92,7 +92,8 @@ def _request(order: models.StartOrder, like: EarlierRun | None) -> RunRequest:
     recipe = recipe_document(order.recipe) if order.recipe else None
     cell = cell_document(order.cell) if order.cell else None
     if order.recipe_yaml:
-        recipe = Document(order.recipe_file or "recipe_yaml", order.recipe_yaml)
+        included = tuple(order.recipe_included.items())
+        recipe = Document(order.recipe_file or "recipe_yaml", order.recipe_yaml, included)
     if order.cell_yaml:
         cell = Document(order.cell_file or "cell_yaml", order.cell_yaml)
     settings = order.model_dump(exclude_defaults=True, exclude=_NO_SETTINGS)
@@ -106,7 +107,8 @@ def _request(order: models.StartOrder, like: EarlierRun | None) -> RunRequest:
 
 
 # Parts of an order that are kept with the run in other places.
-_NO_SETTINGS = {"recipe", "recipe_yaml", "recipe_file", "cell", "cell_yaml", "cell_file", "channel", "by"}
+_NO_SETTINGS = {"recipe", "recipe_yaml", "recipe_file", "recipe_included"}
+_NO_SETTINGS |= {"cell", "cell_yaml", "cell_file", "channel", "by"}
 
 
 async def the_request(service: Service, order: models.StartOrder) -> RunRequest:

@@ -19,10 +19,15 @@ router = APIRouter()
 
 @functools.cache
 def _recipes() -> list[models.RecipeItem]:
-    from protocols.loading import load_recipe, shipped_recipes
+    from protocols.loading import parameters_of, recipe_document, recipe_of, shipped_recipes
 
-    loaded = [(name, load_recipe(name)) for name in shipped_recipes()]
-    return [models.RecipeItem(name=n, kinds=[k.value for k in r.for_kinds], title=r.title) for n, r in loaded]
+    found = []
+    for document in map(recipe_document, shipped_recipes()):
+        recipe = recipe_of(document)
+        parameters = [models.ParameterItem.model_validate(one.as_dict()) for one in parameters_of(document)]
+        kinds = [kind.value for kind in recipe.for_kinds]
+        found.append(models.RecipeItem(name=document.file, kinds=kinds, title=recipe.title, parameters=parameters))
+    return found
 
 
 @functools.cache

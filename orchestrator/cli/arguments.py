@@ -156,8 +156,8 @@ SetValues = Annotated[
     typer.Option(
         "--set",
         metavar="KEY=VALUE",
-        help="A value in place of the file's: cell.active_mass='1.21 mg', recipe.steps[2].until.voltage='4.1 V'; may "
-        "be repeated.",
+        help="A value of a parameter of the recipe, current='0.3 mA/cm2', or in place of the file's: "
+        "cell.active_mass='1.21 mg', recipe.steps[2].until.voltage='4.1 V'; may be repeated.",
     ),
 ]
 Queue = Annotated[

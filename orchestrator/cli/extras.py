@@ -11,7 +11,7 @@ from orchestrator.cli.output import WRONG_USE, fail
 # The libraries of each extra of pyproject.toml, by the names under which Python imports them.
 EXTRAS = {
     "commission": ("tomlkit",),
-    "data": ("openpyxl", "polars", "pyarrow", "xlsxwriter"),
+    "data": ("adbc_driver_sqlite", "openpyxl", "polars", "pyarrow", "xlsxwriter"),
     "import": ("fastnda",),
     "mqtt": ("aiomqtt",),
     "notices": ("apprise",),

@@ -193,9 +193,13 @@ def _options(
     cycles: Cycles | None,
     run_ids: list[str] | None,
 ) -> ImportOptions:
+    from orchestrator.importing.importing import LONGEST_LABEL
     from orchestrator.importing.read_run import ImportOptions
     from protocols.loading import load_cell
 
+    for option, text in (("--label", label), ("--channel", channel)):
+        if len(text) > LONGEST_LABEL or not text.isprintable():
+            raise typer.BadParameter(f"{option}: at most {LONGEST_LABEL} letters, and no control characters")
     return ImportOptions(
         zone=_zone(zone) if zone else None,
         started_unix_s=_moment(started) if started else None,

@@ -16,18 +16,23 @@ from orchestrator.cli.arguments import (
     CellName,
     Json,
     RecipeName,
+    SetValues,
     StoreFile,
     complete_channel,
     complete_recipe,
 )
 from orchestrator.cli.examples import examples
+from orchestrator.cli.opened_recipe import set_cell, set_recipe, show_opened
 from orchestrator.cli.output import DONE, FAILED, fail, print_file, print_json, print_table, say
 from orchestrator.cli.reasons import faults_as_json, file_faults, tell_reasons
 from orchestrator.cli.step_table import step_table
 
 if TYPE_CHECKING:
     from orchestrator.bench.recipe_temperature import TemperatureAhead
+    from orchestrator.store import Origin
+    from protocols.document import Document
     from protocols.program import Program
+    from protocols.proof import CounterExample, Proof
 
 # What belongs to a line stands below it, so far in.
 _INDENT = 2
@@ -57,8 +62,10 @@ def list_recipes(json: Json = False) -> None:
 @app.command(
     epilog=examples(
         "cellrig recipe show li-li-0.2 > mine.yaml",
+        "cellrig recipe show mine.yaml --expanded --set current='1 mA'",
+        "cellrig recipe show mine.yaml --parameters --json",
         "cellrig recipe show --run R000001 --store cellrig-simulated.db",
-        needs="for the last a store with runs; cellrig run --simulate makes one",
+        needs="for the middle ones a file, for the last a store with runs",
     )
 )
 def show(
@@ -70,35 +77,65 @@ def show(
         str, typer.Option("--run", metavar="RUN", help="In place of RECIPE: the recipe with which a run was ordered.")
     ] = "",
     cell: Annotated[bool, typer.Option("--cell", help="With --run: the file of its cell.")] = False,
+    expanded: Annotated[
+        bool,
+        typer.Option("--expanded", help="The plain steps that it stands for, with the lines of the file."),
+    ] = False,
+    parameters: Annotated[
+        bool, typer.Option("--parameters", help="What may be set of it, in place of the file.")
+    ] = False,
+    set_values: SetValues = None,
     store: StoreFile = DEFAULT_STORE,
     json: Json = False,
 ) -> None:
     """Print a recipe's file, or that of a stored run.
 
-    With --run it is as it was then, with what was set in it.
+    With --run it is as it was then, with what was set in it. --expanded prints it as plain steps: parameters, includes,
+    lists, phases and blocks are opened. --parameters lists what may be set of it.
     """
     if (recipe is None) == (not run):
         raise typer.BadParameter("say either RECIPE or --run RUN")
-    if not run and (cell or json):
-        raise typer.BadParameter("--cell and --json are for --run")
-    if recipe is not None:
+    if cell and (not run or expanded or parameters):
+        raise typer.BadParameter("--cell is for --run, without --expanded and --parameters")
+    if not run and json and not (expanded or parameters):
+        raise typer.BadParameter("--json is for --run, --expanded and --parameters")
+    if set_values and not (expanded or parameters):
+        raise typer.BadParameter("--set is for --expanded and --parameters")
+    if recipe is not None and not (expanded or parameters):
         from protocols.loading import recipe_bytes
 
         print_file(recipe_bytes(recipe))
         return
+    origin = _origin(store, run) if run else None
+    if origin is not None and json and not (expanded or parameters):
+        print_json({"run": run, **origin.as_dict()})
+        return
+    document = _document(recipe, run, origin, cell=cell)
+    if expanded or parameters:
+        show_opened(document, set_values or (), json=json, steps=expanded)
+    else:
+        typer.echo(document.text, nl=not document.text.endswith("\n"))
+
+
+def _origin(store: Path, run: str) -> Origin:
     from orchestrator.store import Origins, open_store
 
     with open_store(store, read_only=True) as opened:
-        origin = Origins(opened).of(run)
-    if json:
-        print_json({"run": run, **origin.as_dict()})
-        return
+        return Origins(opened).of(run)
+
+
+def _document(recipe: str | None, run: str, origin: Origin | None, *, cell: bool) -> Document:
+    """Return the file that is asked for; of a run the one that was kept with it."""
+    if origin is None:
+        from protocols.loading import recipe_document
+
+        return recipe_document(recipe or "")
     what, document = ("cell", origin.cell) if cell else ("recipe", origin.recipe)
     if document is None:
         fail(
             f"the {what} file of {run} was not kept: the run is of an older cellrig, or was ordered without one", FAILED
         )
-    typer.echo(document.text, nl=not document.text.endswith("\n"))
+    return document
 
 
 @app.command(epilog=examples("cellrig recipe schema > recipe.schema.json"))
@@ -112,7 +149,7 @@ def schema() -> None:
 @app.command(
     epilog=examples(
         "cellrig recipe check li-li-0.4 --cell bare-li-li --channel 21-1-3",
-        "cellrig recipe check mine.yaml --cell lfp-17.yaml --json",
+        "cellrig recipe check mine.yaml --cell mine.yaml --set times=3 --json",
         needs="for the last files of your own",
     )
 )
@@ -124,6 +161,7 @@ def check(
         str | None,
         typer.Option("--channel", help="Check against this channel as well.", autocompletion=complete_channel),
     ] = None,
+    set_values: SetValues = None,
     json: Json = False,
 ) -> None:
     """Check a recipe for a cell, and for a channel of a bench.
@@ -134,14 +172,14 @@ def check(
     """
     from protocols import resolve
     from protocols.errors import RecipeError, ResolveError
-    from protocols.loading import load_cell, load_recipe
 
-    if faults := file_faults(partial(load_recipe, recipe), partial(load_cell, cell)):
+    the_recipe, the_cell = partial(set_recipe, recipe, set_values or ()), partial(set_cell, cell, set_values or ())
+    if faults := file_faults(the_recipe, the_cell):
         if not json:
             raise RecipeError(faults)
         print_json({"recipe": recipe, "cell": cell, "channel": channel, **faults_as_json(faults), **_Check().as_json()})
         raise typer.Exit(FAILED)
-    loaded, what = load_recipe(recipe), load_cell(cell)
+    loaded, what = the_recipe(), the_cell()
     try:
         found = _looked_at(resolve(loaded, what), bench, channel)
     except ResolveError as err:
@@ -157,16 +195,27 @@ def check(
     for note in found.notes:
         say(f"note: {note}", _INDENT)
     if not reasons:
-        usual, longest = f"{found.usual_h:.1f} h", f"{found.longest_h:.1f} h"
-        bound = "" if usual == longest else f", at most {longest}"
-        say(f"{loaded.name} can run with {where}: about {usual}{bound}")
-        if found.open_circuit_v is not None:
-            low_v, high_v = found.open_circuit_v
-            say(f"It starts with a cell at {low_v:g} to {high_v:g} V at open circuit")
-        for sentence in () if found.temperature is None else found.temperature.words:
-            say(sentence)
+        _tell(found, f"{loaded.name} can run with {where}")
     verdict = "must not run" if found.problems else "is implausible"
     raise typer.Exit(tell_reasons(f"{loaded.name} {verdict} with {where}", reasons))
+
+
+def _tell(found: _Check, head: str) -> None:
+    """Say how long a sound recipe takes, what is proven of it, and how it starts."""
+    from protocols.proof import Proof
+
+    usual, longest = f"{found.usual_h:.1f} h", f"{found.longest_h:.1f} h"
+    bound = "" if usual == longest else f", at most {longest}"
+    say(f"{head}: about {usual}{bound}")
+    if isinstance(found.proof, Proof):
+        ends, passes = found.proof.sentences
+        say(f"Proven: {ends}")
+        say(passes, _INDENT)
+    if found.open_circuit_v is not None:
+        low_v, high_v = found.open_circuit_v
+        say(f"It starts with a cell at {low_v:g} to {high_v:g} V at open circuit")
+    for sentence in () if found.temperature is None else found.temperature.words:
+        say(sentence)
 
 
 class _Check(NamedTuple):
@@ -182,6 +231,7 @@ class _Check(NamedTuple):
     temperature: TemperatureAhead | None = None
     usual_h: float = 0.0
     longest_h: float = 0.0
+    proof: Proof | CounterExample | None = None
 
     def as_json(self) -> dict[str, Any]:
         """Return what is told besides the problems."""
@@ -192,6 +242,7 @@ class _Check(NamedTuple):
             "steps": self.steps,
             "temperatures": [] if ahead is None else [asdict(one) for one in ahead.wanted],
             "oven": None if ahead is None else ahead.oven or None,
+            "proof": None if self.proof is None else self.proof.as_json(),
         }
         return {"open_circuit_v": self.open_circuit_v, **told}
 
@@ -200,13 +251,18 @@ def _looked_at(program: Program, bench: Path | None, channel: str | None) -> _Ch
     from orchestrator.bench.recipe_temperature import temperature_ahead
     from orchestrator.bench.settings import load_bench
     from orchestrator.bench.simulated import SimulatedRack
+    from protocols.expected_path import notes
     from protocols.forecast import forecast
     from protocols.plausibility import plausibility
+    from protocols.proof import CounterExample, prove
 
     there = SimulatedRack() if bench is None else load_bench(bench)
     seen, ahead = plausibility(program, there.usual_bands), forecast(program)
     window, warm = program.cycling[0].guards.open_circuit, temperature_ahead(program, there, channel)
     problems = [] if channel is None else there.problems(program, channel)
+    proven = prove(program)
+    if isinstance(proven, CounterExample):
+        problems = [*problems, str(proven)]
     return _Check(
         problems=[*problems, warm.problem] if warm.problem else problems,
         temperature=warm,
@@ -214,8 +270,9 @@ def _looked_at(program: Program, bench: Path | None, channel: str | None) -> _Ch
         steps=[asdict(step) for step in seen.steps],
         untold=seen.untold,
         rests=seen.rests,
-        notes=seen.notes,
+        notes=[*seen.notes, *notes(program, ahead.between_s)],
         open_circuit_v=None if window is None else (window.low_v, window.high_v),
         usual_h=ahead.expected_duration_s / 3600,
         longest_h=ahead.planned_duration_s / 3600,
+        proof=proven,
     )

@@ -43,7 +43,7 @@ class OrderHere:
     def loaded(self, store: Path) -> Launch:
         """Read the files of the order, and the earlier run that it names, from ``store`` if no other is named."""
         from orchestrator.rack.launch import Launch
-        from protocols.loading import parse_cell, parse_recipe
+        from protocols.loading import parse_cell, recipe_of
 
         found = gathered(self.given, store, self._settings())
         files = found.files
@@ -54,7 +54,7 @@ class OrderHere:
             # A simulated cell is as it was: what was said of its voltage then holds again.
             accept = accept or str(found.before.get("accept_voltage", ""))
             where, files = self._simulated(cell, found, accept)
-        recipe = parse_recipe(files.recipe.text, files.recipe.file)
+        recipe = recipe_of(files.recipe)
         said = self.options
         by = named(said.by, needed=self.bench is not None)
         launched = Launch(recipe, cell, found.channel, where, said.confirm_implausible, said.terms(), by, accept)

@@ -37,4 +37,6 @@ def order_of_files(recipe: Named, cell: Named, changes: Sequence[str] = ()) -> d
             continue
         document = given if isinstance(given, Document) else read(given)
         body |= {f"{what}_yaml": document.text, f"{what}_file": document.file}
+        if document.included:
+            body[f"{what}_included"] = dict(document.included)
     return body

@@ -55,6 +55,11 @@ class EventKind(StrEnum):
     TESTER_PROTECTED = "tester protected the channel"
     STOP_NOT_CONFIRMED = "stop not confirmed"
     SOAKED = "soaked"
+    DECIDED = "decided by the recipe"
+    CONDITION_UNKNOWN = "condition not known"
+    PERSON_ASKED = "person asked"
+    HOST_END = "step ended by the host"
+    SEGMENT_ENDED = "segment ended"
     # What samples show: the kinds of findings (``orchestrator.judging.limits``), in the same words
     EARLY_CUTOFF = "cutoff reached early"
     CELL_GONE = "cell no longer seen"
@@ -143,6 +148,11 @@ _SEVERITY: dict[EventKind, Severity] = {
     _K.TESTER_PROTECTED: _S.ALARM,
     _K.STOP_NOT_CONFIRMED: _S.ALARM,
     _K.SOAKED: _S.INFO,
+    _K.DECIDED: _S.NOTICE,
+    _K.CONDITION_UNKNOWN: _S.INFO,
+    _K.PERSON_ASKED: _S.NOTICE,
+    _K.HOST_END: _S.INFO,
+    _K.SEGMENT_ENDED: _S.INFO,
     _K.EARLY_CUTOFF: _S.ALARM,
     _K.CELL_GONE: _S.ALARM,
     _K.CHECK_FAILED: _S.ALARM,

@@ -30,6 +30,9 @@ def left_words(left_s: float | None, end_unix_s: float | None, known_by: EndBasi
         case EndBasis.BOUND:
             by = f" (by {end})" if end else ""
             return f"at most {left}{by}, less if it shorts"
+        case EndBasis.CONDITION:
+            by = f" (by {end})" if end else ""
+            return f"at most {left}{by}, less if a condition of its recipe holds"
         case EndBasis.FORECAST:
             return f"{left} by the forecast" + (f" (ends {end})" if end else "")
         case _:

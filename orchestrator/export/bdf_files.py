@@ -56,9 +56,10 @@ def write_bdf_parquet(source: RunSource, output: Output, name: str) -> None:
     def write(frame: pl.DataFrame) -> None:
         writer.write_table(to_bdf(frame, OWN_COLUMNS).to_arrow().cast(schema))
 
-    # A dictionary of readings is as large as they are: it doubles the time, and makes the file larger.
-    texts = [field.name for field in schema if pa.types.is_large_string(field.type)]
-    options = {"compression": "zstd", "compression_level": _ZSTD_LEVEL, "use_dictionary": texts}
+    # Few words and few numbers of steps come again and again. A dictionary of readings is as large as they are: it
+    # doubles the time, and makes the file larger; each record has a sequence number of its own.
+    few = [field.name for field in schema if not pa.types.is_float64(field.type) and field.name != "sequence"]
+    options = {"compression": "zstd", "compression_level": _ZSTD_LEVEL, "use_dictionary": few}
     with pq.ParquetWriter(table.path, schema, **options) as writer:
         write_all(table.batches(), write)
         writer.add_key_value_metadata({PARQUET_KEY: table.sidecar_text.encode()})

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.importing.errors import ImportFailed
-from orchestrator.importing.files import FileKind, kind_of, named_as
+from orchestrator.importing.files import FileKind, kind_of
+from orchestrator.importing.plausible import with_plausible_counts
 from orchestrator.importing.read_run import Decisions, ImportOptions, ReadRun
 from orchestrator.importing.unknowns import (
     as_sample_table,
@@ -28,6 +29,7 @@ from orchestrator.tables.table_files import NotATable, read_table
 if TYPE_CHECKING:
     import polars as pl
 
+_ENDINGS = {FileKind.TEXT: ".csv", FileKind.PARQUET: ".parquet", FileKind.WORKBOOK: ".xlsx"}
 _NEEDED = frozenset({"test_time_second", "voltage_volt", "current_ampere"})
 _OWN = frozenset({"run_id", "test", "sequence", "test_time_s", "voltage_v", "current_a"})
 # The pattern of names that the format asks for: Institution__Cell__YYYYMMDD_XXX.
@@ -46,20 +48,22 @@ def is_own(header: list[str]) -> bool:
 
 def read_bdf(path: Path, options: ImportOptions) -> ReadRun:
     """Read a table in text or Parquet. Raises ImportFailed."""
-    ending = ".parquet" if kind_of(path) is FileKind.PARQUET else ".csv"
+    kind = kind_of(path)
     try:
-        with named_as(path, ending, ".xlsx") as named:
-            table = read_table(named)
+        table = read_table(path, _ENDINGS[kind])
     except (NotATable, ValueError) as err:
         raise ImportFailed(f"{path.name} cannot be read: {err}") from err
     if not table.height:
         raise ImportFailed(f"{path.name} has no record")
-    facts = told_by(path)
+    facts = told_by(path, kind)
     is_ours = not table["test"].null_count() and not table["sequence"].null_count()
     decisions = Decisions()
     decisions.add("units", "V, A, Ah, Wh and s", "the format")
     if is_ours:
-        return _ours(table, facts or {}, options, decisions)
+        try:
+            return _ours(table, facts or {}, options, decisions)
+        except (AttributeError, KeyError, TypeError, ValueError) as err:
+            raise ImportFailed(f"the sidecar of {path.name} is damaged ({err}); export the run again") from err
     return _of_others(table, path, options, decisions)
 
 
@@ -116,7 +120,7 @@ def _of_others(table: pl.DataFrame, path: Path, options: ImportOptions, decision
     if back:
         decisions.add("test time", f"goes back {back} times; kept", "the file, against its format")
     table = with_sign(table, options, decisions, "the format counts a charge as positive")
-    table = with_steps(table, decisions, path.name)
+    table = with_plausible_counts(with_steps(table, decisions, path.name), decisions)
     table = with_cycles(with_clock(table, options, decisions, path.name), options, decisions)
     for name in ("capacity_ah", "energy_wh"):
         if name in table.columns:
@@ -134,14 +138,14 @@ def _of_others(table: pl.DataFrame, path: Path, options: ImportOptions, decision
     )
 
 
-def told_by(path: Path) -> dict[str, Any] | None:
+def told_by(path: Path, kind: FileKind) -> dict[str, Any] | None:
     """Return what a table's sidecar says, or the text that a Parquet file bears; None without any."""
     import json
 
-    if path.suffix.lower() == ".parquet":
+    if kind is FileKind.PARQUET:
         import pyarrow.parquet as pq
 
-        with pq.ParquetFile(path) as file:
+        with path.open("rb") as opened, pq.ParquetFile(opened) as file:
             text = (file.schema_arrow.metadata or {}).get(PARQUET_KEY) or (file.metadata.metadata or {}).get(
                 PARQUET_KEY
             )

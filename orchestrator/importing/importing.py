@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ from orchestrator.importing.errors import ImportFailed
 from orchestrator.importing.files import FileKind, kind_of
 from orchestrator.importing.originals import Originals, sha256_of
 from orchestrator.importing.outcome import Imported
+from orchestrator.importing.plausible import check_bounds
 from orchestrator.importing.read_run import ImportOptions, ReadRun
 from orchestrator.importing.writing import NewRun, Progress, cell_of, write_run
 from orchestrator.store.imports import ImportedFile, Imports
@@ -19,6 +21,8 @@ from orchestrator.tables.sidecar import sidecar_path
 if TYPE_CHECKING:
     from orchestrator.store import Store
 
+LONGEST_NAME, LONGEST_LABEL = 200, 64
+"""Letters of the names that a run bears: more of a label takes no order."""
 LIBRARIES = {
     FileKind.NEWARE_NDA: ("import", ("fastnda",)),
     FileKind.NEWARE_NDAX: ("import", ("fastnda",)),
@@ -106,6 +110,8 @@ def import_file(
     A file that was imported before is told and passed over, unless ``again``. ``said`` is told what goes on. Raises
     ImportFailed, StoreError, OSError; nothing is left then of what it had begun.
     """
+    if not _is_text(path.name):
+        raise ImportFailed(f"{path.name!a} is a name in another encoding than this computer's; rename the file")
     kind = kind_of(path)
     if kind is FileKind.STORE:
         from orchestrator.importing.cellrig_stores import import_store
@@ -117,13 +123,14 @@ def import_file(
         return [Imported(path.name, "", known, file.format, file.reader, sha256, 0, file.decisions, is_known=True)]
     said(f"reading {path.name}")
     read = read_file(path, options, kind)
-    new = NewRun(_cell(read, path, options), options.label or read.label)
+    if read.table is not None:
+        check_bounds(read.table, path.name)
+    read.channel = one_line(options.channel or read.channel)
+    new = NewRun(_cell(read, path, options), one_line(options.label or read.label, LONGEST_LABEL))
     decisions = tuple(read.decisions.made)
     if store is None:
         return [Imported(path.name, "", "", read.format, read.reader, sha256, read.records, decisions)]
-    file = ImportedFile(path.name, sha256, "", read.format, read.reader, decisions, by, time.time())
-    if options.channel:
-        read.channel = options.channel
+    file = ImportedFile(one_line(path.name), sha256, "", read.format, read.reader, decisions, by, time.time())
     originals = Originals(store.path)
     try:
         originals.keep(path, sha256)
@@ -136,11 +143,26 @@ def import_file(
     return [Imported(path.name, "", run_id, read.format, read.reader, sha256, read.records, decisions)]
 
 
+def one_line(text: str, longest: int = LONGEST_NAME) -> str:
+    """Return a name as one line of letters: in a file it may be of any length, with bytes that no picture can bear."""
+    return " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())[:longest]
+
+
+def _is_text(name: str) -> bool:
+    """Return whether a file's name can be stored: one of another computer may be bytes that no text stands for."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def _cell(read: ReadRun, path: Path, options: ImportOptions) -> Any:  # noqa: ANN401 - facts of a cell
     if options.cell is not None:
         read.decisions.add("cell", f"{options.cell.name}, {options.cell.kind}", "--cell")
         return options.cell
     cell = cell_of(read, path.name.partition(".")[0])
+    cell = replace(cell, name=one_line(cell.name) or "unnamed")
     if read.cell is not None:
         told = "the file"
     else:

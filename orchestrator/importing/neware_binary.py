@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from orchestrator.importing.errors import ImportFailed
 from orchestrator.importing.files import named_as
 from orchestrator.importing.neware_words import mode_of
+from orchestrator.importing.plausible import check_order, with_plausible_counts
 from orchestrator.importing.read_run import Decisions, ImportOptions, ReadRun
 from orchestrator.importing.unknowns import (
     as_sample_table,
@@ -100,6 +101,8 @@ def _read(path: Path, options: ImportOptions, ending: str, what: str, *, is_wall
         decisions.add("time zone", "UTC", "the format keeps seconds since 1970")
     table = with_sign(table, options, decisions, "the format counts a charge as positive")
     table = with_steps(table, decisions, path.name)
+    check_order(table, decisions, path.name)
+    table = with_plausible_counts(table, decisions)
     table = with_clock(with_rebuilt_time(table, decisions), options, decisions, path.name)
     table = with_cycles(table, options, decisions)
     zero = int((table["voltage_v"] == 0.0).sum())

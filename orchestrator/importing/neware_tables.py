@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from orchestrator.importing.errors import ImportFailed
 from orchestrator.importing.neware_words import Head, heads_of, mode_of, shift_of_current
+from orchestrator.importing.plausible import check_order, with_plausible_counts
 from orchestrator.importing.read_run import Decisions, ImportOptions, ReadRun
 from orchestrator.importing.unknowns import (
     as_sample_table,
@@ -58,7 +59,7 @@ def read_neware_table(text: pl.DataFrame, options: ImportOptions, name: str, wha
     columns["mode"] = modes.replace_strict({word: mode_of(word) for word in modes.unique()}, return_dtype=pl.String)
     columns |= _times(text, heads, name)
     for amount, column in (("capacity", "capacity_ah"), ("energy", "energy_wh")):
-        if (found := _amount(text, heads, amount, name)) is not None:
+        if (found := _amount(text, heads, amount, decisions, name)) is not None:
             columns[column] = found
     if "temperature" in heads:
         columns["temperature_degc"] = _quantity(text, heads["temperature"], 0, name)
@@ -74,6 +75,8 @@ def read_neware_table(text: pl.DataFrame, options: ImportOptions, name: str, wha
     table = with_steps(table, decisions, name)
     if "test_time_s" not in table.columns:
         table = _with_summed_time(table)
+    check_order(table, decisions, name)
+    table = with_plausible_counts(table, decisions)
     table = with_clock(with_rebuilt_time(table, decisions), options, decisions, name)
     table = with_cycles(table, options, decisions)
     return ReadRun(what, "cellrig", decisions, as_sample_table(table), instrument="neware")
@@ -135,8 +138,13 @@ def _whole(words: pl.Series, header: str, name: str) -> pl.Series:
     return found
 
 
-def _amount(text: pl.DataFrame, heads: dict[str, Head], amount: str, name: str) -> pl.Series | None:
-    """Return a step's capacity or energy: the column of both ways, else the larger of the two of one way."""
+def _amount(
+    text: pl.DataFrame, heads: dict[str, Head], amount: str, decisions: Decisions, name: str
+) -> pl.Series | None:
+    """Return a step's capacity or energy: the column of both ways, else that of the two of one way which counts.
+
+    Where both ways have counted in one record they go on over a cycle or a test, and say nothing of a step: None.
+    """
     import polars as pl
 
     if amount in heads:
@@ -145,6 +153,13 @@ def _amount(text: pl.DataFrame, heads: dict[str, Head], amount: str, name: str) 
     if not ways:
         return None
     columns = [_quantity(text, head, head.shift, name).abs() for head in ways]
+    if len(columns) == 2 and (both := int(((columns[0] > 0) & (columns[1] > 0)).sum())):
+        decisions.add(
+            amount,
+            "left out",
+            f"{ways[0].header} and {ways[1].header} have both counted in {both} records: they go on over several steps",
+        )
+        return None
     return pl.select(pl.max_horizontal(columns)).to_series()
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from orchestrator.importing.errors import ImportFailed
 from orchestrator.importing.read_run import Decisions, ImportOptions, ReadRun, ReadSpectrum
 from orchestrator.importing.text_tables import decoded_head, first_line, separator_of
+from orchestrator.tables.whole_lines import cut_line
 
 _COLUMNS = 3
 _MOST_ROWS = 1_000_000
@@ -27,6 +28,9 @@ def read_spectrum(path: Path, options: ImportOptions) -> ReadRun:
     """Read one spectrum. Raises ImportFailed."""
     head, encoding = decoded_head(path)
     separator = separator_of(head.partition("\n")[0])
+    with path.open("rb") as file:
+        if encoding != "utf-16" and (cut := cut_line(file, separator, _COLUMNS)) is not None:
+            raise ImportFailed(f"{path.name}: {cut}")
     rows: list[tuple[float, float, float]] = []
     for number, line in enumerate(path.read_text(encoding=encoding).splitlines(), 1):
         if not line.strip():

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from orchestrator.importing.errors import ImportFailed
+from orchestrator.tables.whole_lines import cut_line
 
 if TYPE_CHECKING:
     import polars as pl
@@ -59,16 +60,14 @@ def read_text_table(path: Path) -> pl.DataFrame:
         text = data.decode(encoding)
     except UnicodeDecodeError as err:
         raise ImportFailed(f"{path.name} is cut off, or no text in one encoding ({err.reason})") from err
-    if not text.endswith("\n") and (last := text.rpartition("\n")[2].count(separator_of(line))) < line.count(
-        separator_of(line)
-    ):
-        raise ImportFailed(
-            f"{path.name} is cut off: its last line has {last + 1} of {len(header)} columns; copy it again"
-        )
+    table = BytesIO(text.encode())
+    if (cut := cut_line(table, separator_of(line), len(header))) is not None:
+        raise ImportFailed(f"{path.name}: {cut}")
+    table.seek(0)
     names = [one or f"column {at}" for at, one in enumerate(header, 1)]
     try:
         return pl.read_csv(
-            BytesIO(text.encode()),
+            table,
             separator=separator_of(line),
             has_header=False,
             skip_lines=1,

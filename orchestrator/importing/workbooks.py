@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from zipfile import BadZipFile
 
 from orchestrator.importing.errors import ImportFailed
 from orchestrator.importing.neware_words import is_record_table
@@ -18,19 +21,31 @@ _MOST_COLUMNS = 200
 _HEAD_ROWS = 20
 
 
-def is_own_workbook(path: Path) -> bool:
-    """Return whether a workbook is one of cellrig's exports."""
+@contextmanager
+def _opened(path: Path) -> Iterator[Any]:
+    """Open a workbook, whatever its name is. Raises ImportFailed for one that is damaged, also while it is read."""
     from openpyxl import load_workbook
+    from openpyxl.utils.exceptions import InvalidFileException
 
-    book = load_workbook(path, read_only=True)
     try:
+        with path.open("rb") as file, closing(load_workbook(file, read_only=True)) as book:
+            yield book
+    except (
+        *(InvalidFileException, BadZipFile, zlib.error, EOFError, OSError),
+        *(KeyError, IndexError, ValueError, TypeError, AttributeError, SyntaxError),
+    ) as err:
+        why = str(err).partition("\n")[0][:200]
+        raise ImportFailed(f"{path.name} is no workbook that can be read ({why}); save it again as .xlsx") from err
+
+
+def is_own_workbook(path: Path) -> bool:
+    """Return whether a workbook is one of cellrig's exports. Raises ImportFailed for a damaged one."""
+    with _opened(path) as book:
         name = next((one for one in book.sheetnames if one.startswith(RECORDS_SHEET)), None)
         if name is None:
             return False
         first = next(book[name].iter_rows(max_row=1, values_only=True), ())
         return {"run_id", "test_time_s"} <= {str(cell) for cell in first}
-    finally:
-        book.close()
 
 
 def read_records(path: Path) -> pl.DataFrame:
@@ -39,27 +54,23 @@ def read_records(path: Path) -> pl.DataFrame:
     Raises ImportFailed for a workbook without one, for a formula, and for a damaged file.
     """
     import polars as pl
-    from openpyxl import load_workbook
-    from openpyxl.utils.exceptions import InvalidFileException
 
-    try:
-        book = load_workbook(path, read_only=True)
-        try:
-            tables = [found for name in book.sheetnames if (found := _table(book[name], path.name)) is not None]
-            names = book.sheetnames
-        finally:
-            book.close()
-    except (InvalidFileException, KeyError, ValueError, OSError, SyntaxError) as err:
-        raise ImportFailed(f"{path.name} is no workbook that can be read ({err}); save it again as .xlsx") from err
+    with _opened(path) as book:
+        tables = [(name, *found) for name in book.sheetnames if (found := _table(book[name], path.name))]
+        names = book.sheetnames
     if not tables:
         raise ImportFailed(
             f"{path.name} has no sheet of records: none of {', '.join(names)} has columns of a kind of "
             "step, voltage, current and time; export the layer 'record' as well"
         )
-    header, rows = tables[0]
-    for other, more in tables[1:]:
-        if other == header:
-            rows += more
+    first, header, rows = tables[0]
+    for sheet, other, more in tables[1:]:
+        if other != header:
+            raise ImportFailed(
+                f"{path.name}: the sheets {first} and {sheet} hold records under other heads ({', '.join(header)}; "
+                f"{', '.join(other)}); export each alone, or all of one test with one choice of columns"
+            )
+        rows += more
     return pl.DataFrame(rows, schema=dict.fromkeys(header, pl.String()), orient="row")
 
 

@@ -20,6 +20,7 @@ None where it would not be one:
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from copy import copy
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -171,9 +172,27 @@ class CycleBuilder:
         """Do as ``feed`` does, and return the cycles with their halves."""
         return self._placed.feed(self._numbers.at(count), executed)
 
+    def __copy__(self) -> CycleBuilder:
+        """Return a builder with the same cycles; feeding it does not change this one."""
+        return self._by(self._numbers)
+
+    def going_by(self, program: Program) -> CycleBuilder:
+        """Return a copy that numbers the steps to come by another program, which has the same steps so far."""
+        return self._by(CycleNumbers.of(program))
+
+    def _by(self, numbers: CycleNumbers) -> CycleBuilder:
+        other = object.__new__(CycleBuilder)
+        other._numbers, other._placed = numbers, copy(self._placed)
+        return other
+
     def undo(self) -> Callable[[], None]:
         """Return a function that restores the state from before a later ``feed`` or ``finish``."""
         return self._placed.undo()
+
+    def capacity_ah(self, cycle: Cycle) -> float | None:
+        """Return the capacity that a cycle has shown, in Ah: the charge of the half that takes back."""
+        is_charge = self._placed.takes is Direction.CHARGE
+        return cycle.charge_capacity_ah if is_charge else cycle.discharge_capacity_ah
 
     def finish(self) -> list[Cycle]:
         """Return the open cycle as far as it has run, at the end of the run. It stays open: a run may yet go on."""
@@ -201,6 +220,11 @@ class PlacedCycles:
         self._largest_ah = 0.0
         self._closed = 0
         self._nominal_ah = cell.nominal_capacity_ah or 0.0
+
+    @property
+    def takes(self) -> Direction:
+        """The direction of the half that takes back what the other has put in: its charge is the cell's capacity."""
+        return self._takes
 
     def feed(self, place: CyclePlace, executed: ExecutedStep) -> list[CycleSums]:
         """Add a step, or a part of one, in order; return the cycles that it completes."""

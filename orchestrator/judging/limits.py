@@ -32,10 +32,11 @@ class Action(IntEnum):
     """The action that a finding requires, in rising order of precedence if there are several findings."""
 
     MARK = 0
-    HOLD = 1
-    COMPLETE = 2
-    STOP = 3
-    TRIP = 4
+    END_SEGMENT = 1
+    HOLD = 2
+    COMPLETE = 3
+    STOP = 4
+    TRIP = 5
 
 
 class FindingKind(StrEnum):
@@ -59,6 +60,7 @@ class FindingKind(StrEnum):
     VOLTAGE_FLAT = "voltage does not change"
     VOLTAGE_JUMPS = "voltage jumps"
     RECORDS_LATE = "records come late"
+    HOST_END = "step ended by the host"
 
 
 # Of findings that require the same action, the one that explains the others is named first.
@@ -81,6 +83,7 @@ EXPLAINS = (
     FindingKind.CHARGE_DIFFERS,
     FindingKind.POLARISATION_DRIFTS,
     FindingKind.RECORDS_LATE,
+    FindingKind.HOST_END,
 )
 
 

@@ -53,6 +53,7 @@ class ProgramWalk:
         self._program = program
         self._numbers = CycleNumbers.of(program)
         self._index = 0
+        self._begun = {0}
         self._next = Position()
         self._count = self._part = 0
         self._test = Placement(program.cycling[0], self._next, program.cycling[0])
@@ -96,9 +97,13 @@ class ProgramWalk:
         return RunPlace(index, 1, self._numbers.steps_before(index) + 1, self._numbers.cycle_before(index), 0, 1)
 
     def _reach(self, index: int) -> None:
-        """Leave the segments before ``index``: they are done."""
-        if index > self._index:
-            self._index, self._next = index, Position()
+        """Leave the segments before ``index``: they are done, or the run has left them out."""
+        if index <= self._index:
+            return
+        self._begun.add(index)
+        if index > self._index + 1:
+            self._numbers = CycleNumbers.of(self._program.as_begun(self._begun))
+        self._index, self._next = index, Position()
 
     def _original(self, index: int) -> CyclingSegment:
         part = self._program.segments[index]

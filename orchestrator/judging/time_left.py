@@ -13,14 +13,14 @@ of the last few the flatter one counts, so that the fall of a formation is not t
 >>> from protocols.loading import load_cell, load_recipe
 >>> from protocols.resolve import resolve
 >>> times = StepTimes(resolve(load_recipe("li-plating-1.0"), load_cell("bare-li-li")))
->>> times.left_s(0, 0.0) == 72610.0, times.basis.value
+>>> times.left_s(0, 0.0) == 72610.0, times.basis().value
 (True, 'bound')
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from math import inf, isfinite
@@ -81,10 +81,11 @@ class StepTimes:
         # What was asked for last: the executions that had begun, the time of the last of them and of all later ones.
         self._known: tuple[int, float, float] | None = None
 
-    @property
-    def basis(self) -> EndBasis:
-        """What an estimate rests on."""
+    def basis(self, index: int = 0) -> EndBasis:
+        """Return what an estimate rests on for a run that has reached the segment ``index``."""
         guards = [part.guards for part in self._program.cycling]
+        if self._program.decides_from(index):
+            return EndBasis.CONDITION
         if any(guard.short_policy is ShortPolicy.COMPLETE and not guard.short_off for guard in guards):
             return EndBasis.BOUND
         return EndBasis.MEASURED if self._measured else EndBasis.FORECAST
@@ -109,6 +110,11 @@ class StepTimes:
         self._measured = {**self._measured, leaf.same: durations}
         self._newest = {**self._newest, leaf.alike: leaf.same}
         self._known = None
+
+    def go_by(self, program: Program, left_out: Collection[int]) -> None:
+        """Leave out segments, which are empty in ``program``."""
+        self._program, self._numbers, self._known = program, CycleNumbers.of(program), None
+        self._leaves = [{} if index in left_out else leaves for index, leaves in enumerate(self._leaves)]
 
     def undo(self) -> Callable[[], None]:
         """Return a function that restores the state from before a later ``feed``."""

@@ -88,7 +88,15 @@ class BetweenSegments:
             if run.state is RunState.PREFLIGHT:
                 await self._resume(run)
             self._judge(run, self._shorts.check_after_restart)
-            while (segment := run.progress.measurement) is not None:
+            while not run.progress.is_over:
+                if why := run.border.take_hold():
+                    raise Interrupted(why)
+                if prompt := run.border.prompt:
+                    await self._prompt(run, prompt)
+                    return False
+                segment = run.progress.measurement
+                if segment is None:
+                    break
                 if not await self._carry_out(run, segment):
                     return False
         except Interrupted as err:
@@ -96,7 +104,7 @@ class BetweenSegments:
             return False
         if run.progress.is_over:
             await self._writer.write_before_going_on(
-                run, lambda: run.finish(Ending(RunState.COMPLETED, "program finished"))
+                run, lambda: run.finish(Ending(RunState.COMPLETED, run.border.how_finished))
             )
             return False
         await self._writer.write_before_going_on(run, lambda: _to_preflight(run))
@@ -137,7 +145,10 @@ class BetweenSegments:
         if run.state is RunState.TRIPPED:
             return False
         if station.needs_a_person and not run.progress.is_over:
-            await self._ask(run, station.return_instruction(run.request.channel, run.request.program.cell.name))
+            text = station.return_instruction(run.request.channel, run.request.program.cell.name)
+            # A person comes in any case: what the recipe holds the run for is told with it.
+            why = run.border.take_hold()
+            await self._ask(run, f"{text}; {why}" if why else text)
             return False
         return True
 
@@ -146,6 +157,17 @@ class BetweenSegments:
         await self._writer.write_before_going_on(
             run, lambda: run.go(RunState.AWAITING_OPERATOR, f"{text}; then resume the run")
         )
+
+    async def _prompt(self, run: Run, prompt: str) -> None:
+        """Ask a person for what the recipe wants done before the next segment; resumed, the run is not asked again."""
+
+        def ask() -> None:
+            with self._store.transaction():
+                _to_running(run)
+                run.border.decisions.ask(run.progress.index, prompt)
+                run.go(RunState.AWAITING_OPERATOR, f"{prompt}; then resume the run")
+
+        await self._writer.write_before_going_on(run, ask)
 
     async def _rest(self, run: Run, segment: MeasurementSegment) -> Rested:
         """Wait with the tester off until the cell has settled. Raises Interrupted when it does not."""
@@ -207,7 +229,7 @@ class BetweenSegments:
 
     def _skip(self, run: Run, segment: MeasurementSegment, station: Station, failures: list[str]) -> None:
         """Skip a measurement: a stored test without values shows a restart that its segment is done."""
-        with run.going_on():
+        with run.border.measured():
             barcode = f"{run.run_id}-s{run.progress.index}-{len(run.tests)}-missing"
             self._add_test(run, segment, station, barcode, wall_time())
             run.journal.missing(segment.technique.kind, "; ".join(failures))
@@ -246,7 +268,7 @@ class BetweenSegments:
 
     def _store_whole(self, run: Run, segment: MeasurementSegment, station: Station, visit: Visit) -> None:
         """Store a complete measurement and advance the run to its next segment, in one commit."""
-        with run.going_on():
+        with run.border.measured():
             measured = visit.measurement
             test = self._add_test(run, segment, station, measured.job, measured.started_unix_s)
             keep_measurement(

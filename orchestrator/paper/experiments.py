@@ -14,7 +14,7 @@ from orchestrator.events import Listener, Told
 from orchestrator.rack.launch import Launch, launch
 from orchestrator.rack.simulated_order import simulated_order
 from orchestrator.runs.order_files import order_files
-from protocols.loading import cell_document, parse_cell, parse_recipe, recipe_document
+from protocols.loading import cell_document, parse_cell, recipe_document, recipe_of
 
 PLATED = tuple(DemoCell(f"{kind}-plating", "li-plating-1.0", f"{kind}-li-li", "") for kind in ("bare", "coated"))
 # A bare cell shorts after some 74 cycles: its spectra are those of the first 60.
@@ -65,7 +65,7 @@ def _measure(cell: DemoCell, channel: str, seed: int, store: Path, listeners: tu
     given = order_files(recipe_document(cell.recipe), cell_document(cell.cell), None, cell.changes)
     parsed = parse_cell(given.cell.text, given.cell.file)
     rack, files = simulated_order(parsed, channel, given, model=None, vary=(), seed=seed)
-    recipe = parse_recipe(files.recipe.text, files.recipe.file)
+    recipe = recipe_of(files.recipe)
 
     def heard(told: Told) -> None:
         for listener in listeners:

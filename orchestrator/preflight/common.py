@@ -22,6 +22,7 @@ from orchestrator.preflight.program_checks import (
     envelope_check,
     limits_check,
     plausible_check,
+    proof_check,
 )
 from orchestrator.preflight.ups import late_ups, ups_check
 from orchestrator.runs.request import RunRequest
@@ -47,6 +48,7 @@ def program_checks(
     envelope = envelope_check(request.channel, request.program, reasons)
     return [
         envelope,
+        proof_check(request.program),
         postponed(CheckName.LIMITS, "they are compiled when the program fits the channel")
         if envelope.is_failed
         else limits_check(request.channel, request.program, tester),

@@ -21,6 +21,7 @@ from protocols.normalised import plain
 from protocols.plausibility import StepValues
 from protocols.program import Program
 from protocols.program_steps import powered
+from protocols.proof import CounterExample, prove
 from protocols.usual_bands import UsualBands
 
 _MEND = "correct the recipe, or take a channel that can do it"
@@ -34,6 +35,16 @@ def envelope_check(channel: str, program: Program, reasons: Sequence[str]) -> Ch
     largest_a = _largest_a(program)
     most = f"; its largest current is {plain(largest_a * 1000)} mA" if largest_a else ""
     return passed(CheckName.ENVELOPE, f"the ranges of {channel} fit the program{most}")
+
+
+def proof_check(program: Program) -> Check:
+    """Judge whether a program is proven: each step ends, inside its limits and inside what its cell holds."""
+    found = prove(program)
+    if isinstance(found, CounterExample):
+        return failed(CheckName.PROOF, str(found), "correct the recipe, or the cell's file")
+    most = f"{plain(found.step_charge_ah * 1000)} mAh a step, {plain(found.charge_ah * 1000)} mAh in all"
+    steps = f"all {found.steps} steps end, within {duration_words(found.longest_s)}"
+    return passed(CheckName.PROOF, f"{steps}; they pass at most {most}")
 
 
 def limits_check(channel: str, program: Program, tester: BatteryTester | None) -> Check:

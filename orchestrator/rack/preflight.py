@@ -23,7 +23,7 @@ from orchestrator.judging.preflight import NO_WINDOW, channel_checks
 from orchestrator.preflight.common import instrument_checks, program_checks, slow_checks
 from orchestrator.preflight.instrument_checks import uncommissioned
 from orchestrator.preflight.machine_checks import MOST_ROWS, backup_check, clock_check, disk_check, notices_check
-from orchestrator.preflight.program_checks import envelope_check
+from orchestrator.preflight.program_checks import envelope_check, proof_check
 from orchestrator.rack.cell_check import cell_check
 from orchestrator.rack.cell_orders import CellOrders
 from orchestrator.rack.claims import Claims, CommandRefused
@@ -148,6 +148,7 @@ class Preflight:
         if twice or (twice := self._rack.shared_cells.problem(request.channel)):
             raise CommandRefused(twice)
         _refuse(envelope_check(request.channel, request.program, self._reasons(request)))
+        _refuse(proof_check(request.program))
         admitted, word = self._rack.cells.admitted(request, terms)
         for check in self._strict([self._rack.ovens.check(request), self._judged_cell(request, terms, admitted, word)]):
             _refuse(check)

@@ -363,7 +363,7 @@ class Service:
         left = run.remaining_segment()
         run.journal.note(EventKind.COMMAND, f"resume ordered by {by}")
         if left is None and not run.status.is_between:
-            run.leave_segment()
+            run.border.leave()
         if run.status.is_between and run.progress.is_over:
             run.go(RunState.COMPLETED, "nothing was left to do")
             return run

@@ -93,12 +93,25 @@ class _Document(BaseDocTemplate):  # type: ignore[misc] # reportlab has no types
 class _Title(Paragraph):  # type: ignore[misc] # reportlab has no types
     """A title, which is a line of the outline too."""
 
-    def __init__(self, text: str, style: str) -> None:
-        super().__init__(_marked(text), _style(style))
-        self._words, self._level = text, 0 if style == "chapter" else 1
+    def __init__(self, text: str | None, style: Any, **part: Any) -> None:  # noqa: ANN401 - reportlab's, without types
+        if text is None:  # a part of one that two pages share, which reportlab makes: its first has the place
+            super().__init__(None, style, **part)
+        else:
+            super().__init__(_marked(text), _style(style))
+        self._words, self._level = text or "", 0 if style == "chapter" else 1
+
+    def split(self, width: float, height: float) -> list[Flowable]:
+        """Split a title that is longer than what is left of the page; the first part is the line of the outline."""
+        parts: list[Flowable] = super().split(width, height)
+        for part in parts[:1]:
+            part._words, part._level = self._words, self._level  # noqa: SLF001 - of its own class
+        return parts
 
     def draw(self) -> None:
         """Draw the title and remember its place."""
+        if not self._words:
+            super().draw()
+            return
         key = f"title-{self.canv.getPageNumber()}-{self.canv.absolutePosition(0, 0)[1]:.0f}"
         self.canv.bookmarkPage(key)
         self.canv.addOutlineEntry(self._words, key, self._level, closed=True)

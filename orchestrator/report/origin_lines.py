@@ -8,6 +8,8 @@ from typing import Any
 _HASH_SHOWN = 12
 # An order may give nothing besides its files.
 _GIVEN = "given"
+# Settings that are whole files.
+_FILES = frozenset({"cell_model_toml", "recipe_included"})
 
 
 def origin_lines(origin: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -33,10 +35,17 @@ def _settings(settings: Mapping[str, Any]) -> str:
     """Return settings as they would be typed."""
     typed: list[str] = []
     for name, value in settings.items():
-        if name == "cell_model_toml":
-            continue  # a whole file
-        option = f"--{name.replace('_', '-')}"
+        if name in _FILES:
+            continue
+        if name == "recipe_values":
+            typed += [f"--set {_quoted(f'{parameter}={one}')}" for parameter, one in value.items()]
+            continue
         values = value if isinstance(value, list) else [value]
+        if name == "set":
+            # What was set of parameters is told with what earlier runs like it had set.
+            told = settings.get("recipe_values", {})
+            values = [one for one in values if one.partition("=")[0].strip() not in told]
+        option = f"--{name.replace('_', '-')}"
         typed += [option if one is True else f"{option} {_quoted(str(one))}" for one in values if one is not False]
     return " ".join(typed)
 

@@ -36,9 +36,13 @@ async def conclude(run: Run, tester: BatteryTester, status: ChannelStatus) -> No
     """End a run, hold it, or start its next segment: its test is over, and all records of it are stored."""
     ending = run.status.ordered_end
     if ending is not None or status.state is ChannelState.FINISHED:
-        if ending is None and run.go_to_next_segment():
+        if ending is None and run.border.go_to_next():
             return
         run.finish(ending or Ending(RunState.COMPLETED, "program finished"))
+    elif run.border.is_ended:
+        # By a process before this one, whose next segment did not begin.
+        if not run.border.go_to_next():
+            run.finish(Ending(RunState.COMPLETED, "program finished"))
     elif status.state is ChannelState.PROTECTED:
         identity = run.records.identity if run.records is not None else None
         why = await why_protected(tester, identity, run.last, status.detail)

@@ -30,7 +30,12 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 # Commands that stop a test, each with the state in which it leaves the run, also when another process ends it.
-STOP_COMMANDS = {"trip": RunState.TRIPPED, "stop": RunState.STOPPED, "hold": RunState.HOLDING}
+STOP_COMMANDS = {
+    "trip": RunState.TRIPPED,
+    "stop": RunState.STOPPED,
+    "hold": RunState.HOLDING,
+    "end segment": RunState.RUNNING,
+}
 STOPS = frozenset(STOP_COMMANDS)
 # What is wrong with data for which these findings stand.
 _DEVIATES = {

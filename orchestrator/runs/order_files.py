@@ -10,7 +10,7 @@ from drivers.errors import CannotRun
 from orchestrator.store import Origin
 from protocols.changes import ChangedFile, changed, parse_change
 from protocols.document import Document
-from protocols.loading import parse_cell, parse_recipe
+from protocols.loading import parse_cell, recipe_of
 from protocols.program import Program
 from protocols.resolve import resolve
 
@@ -25,8 +25,7 @@ class OrderFiles:
 
     def program(self) -> Program:
         """Resolve the files. Raises RecipeError or ResolveError."""
-        recipe = parse_recipe(self.recipe.text, self.recipe.file)
-        return resolve(recipe, parse_cell(self.cell.text, self.cell.file))
+        return resolve(recipe_of(self.recipe), parse_cell(self.cell.text, self.cell.file))
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,14 +45,15 @@ def order_files(
 ) -> OrderFiles:
     """Gather the files of an order: those given, the others those of an earlier run, with values set in their texts.
 
-    ``changes`` are such as ``cell.area=1.131 cm2``. Raises CannotRun for a run whose files were not kept, WrongChange
-    for a value that cannot be set, RecipeError for a file that is none.
+    ``changes`` are such as ``cell.area=1.131 cm2``, and ``current=0.3 mA/cm2`` for a parameter of the recipe. Raises
+    CannotRun for a run whose files were not kept, WrongChange for a value that cannot be set, RecipeError for a file
+    that is none.
     """
     recipe = recipe or _kept(like, "recipe", like.origin.recipe if like else None)
     cell = cell or _kept(like, "cell", like.origin.cell if like else None)
     parsed = [parse_change(text) for text in changes]
     return OrderFiles(
-        changed(recipe, [change for change in parsed if change.file is ChangedFile.RECIPE]),
+        changed(recipe, [change for change in parsed if change.file is not ChangedFile.CELL]),
         changed(cell, [change for change in parsed if change.file is ChangedFile.CELL]),
         settings or {},
     )

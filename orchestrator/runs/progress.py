@@ -22,6 +22,7 @@ _BEGINNING = Position()
 class Progress:
     """The progress of a run through its segments, as one immutable value. The first segment is cycling.
 
+    ``as_run`` is the program without the segments that the run has left out, which are empty in it.
     ``segment`` is what the present test runs, or the next one is to run: the segment at ``index``, or what an
     interruption left of it. ``tested`` is what the present test runs, None before it: a start that is refused leaves
     it unchanged. ``cycles`` builds the cycles of the whole run, ``times`` knows how long its steps take; the present
@@ -34,6 +35,7 @@ class Progress:
     segment: CyclingSegment
     cycles: CycleBuilder
     times: StepTimes
+    as_run: Program
     index: int = 0
     base: Position = _BEGINNING
     next: Position = _BEGINNING
@@ -44,7 +46,7 @@ class Progress:
     @classmethod
     def at_start(cls, program: Program) -> Progress:
         """Return the progress of a run that has not begun."""
-        return cls(program, program.cycling[0], CycleBuilder(program), StepTimes(program))
+        return cls(program, program.cycling[0], CycleBuilder(program), StepTimes(program), program)
 
     @property
     def is_over(self) -> bool:
@@ -90,7 +92,7 @@ class Progress:
 
     @property
     def _numbers(self) -> CycleNumbers:
-        return CycleNumbers.of(self.program)
+        return CycleNumbers.of(self.as_run)
 
     @property
     def _placement(self) -> Placement:
@@ -123,6 +125,26 @@ class Progress:
         if there.is_over or there.measurement is not None:
             return there
         return replace(there, segment=there.whole)
+
+    def leaving_out(self, to: int, at_unix_s: float = 0.0) -> Progress:
+        """Return the progress at the segment ``to``; the present one and those up to it, not begun, are left out."""
+        left_out = range(self.index, to)
+        if not left_out:
+            return self
+        as_run = self.as_run.leaving_out(left_out)
+        cycles, times = self.cycles.going_by(as_run), copy(self.times)
+        times.go_by(as_run, left_out)
+        there = replace(self, as_run=as_run, cycles=cycles, times=times, index=to, since_unix_s=at_unix_s)
+        return there if there.is_over or there.measurement is not None else replace(there, segment=there.whole)
+
+    def reached(self, segment: int, at_unix_s: float) -> Progress:
+        """Return the progress at a segment that a later test is of: those between, which have no test, are left out."""
+        there = self if self.tested is None else self.advanced(at_unix_s)
+        if self.program.decides:
+            return there.leaving_out(segment, at_unix_s)
+        while there.index < segment:
+            there = there.advanced(at_unix_s)
+        return there
 
     def visited(self, until_unix_s: float) -> Progress:
         """Return the progress at the segment behind a measurement, which took until this time."""

@@ -14,6 +14,7 @@ from drivers.interfaces import BatteryTester, Sample, TestIdentity
 from orchestrator.events import EventKind, Severity
 from orchestrator.failpoints import failpoint
 from orchestrator.judging.cycles import Cycle
+from orchestrator.judging.host_ends import HostEndWatch
 from orchestrator.judging.limits import Action, Finding, LimitWatch, by_gravity
 from orchestrator.judging.steps import ExecutedStep, StepBuilder
 from orchestrator.rollback import as_before
@@ -35,6 +36,7 @@ MOST_RECORDS = 1_000_000_000
 _MOST_POLLS = 3
 
 _FINAL = {
+    Action.END_SEGMENT: RunState.RUNNING,
     Action.HOLD: RunState.HOLDING,
     Action.COMPLETE: RunState.COMPLETED,
     Action.STOP: RunState.STOPPED,
@@ -58,17 +60,24 @@ class Scout:
     """Copies of a test's judges for records that the store refused; ``stored`` is the last stored record."""
 
     def __init__(
-        self, stored: Sample | None, limits: LimitWatch, steps: StepBuilder, guards: RunGuards, progress: Progress
+        self,
+        stored: Sample | None,
+        limits: LimitWatch,
+        ends: HostEndWatch,
+        steps: StepBuilder,
+        guards: RunGuards,
+        progress: Progress,
     ) -> None:
         self.stored = self.last = stored
-        self._limits, self._steps, self._guards = deepcopy((limits, steps, guards))
+        self._limits, self._ends, self._steps, self._guards = deepcopy((limits, ends, steps, guards))
         self._progress = progress.aside()
 
     def feed(self, samples: Sequence[Sample]) -> list[Finding]:
         """Judge records that follow the last ones."""
         self.last = samples[-1]
         numbered, _ = self._progress.number(self._steps.feed(samples))
-        return self._limits.feed(samples) + self._guards.feed(samples, numbered, self._progress.cycle(self.last))
+        found = self._limits.feed(samples) + self._ends.feed(samples)
+        return found + self._guards.feed(samples, numbered, self._progress.cycle(self.last))
 
 
 def _check_count(identity: TestIdentity, count: int) -> None:
@@ -108,6 +117,7 @@ class RecordPipeline:
         self._journal = journal
         self._progress = progress
         self._limits = LimitWatch(progress.segment, envelope)
+        self._ends = HostEndWatch(progress.segment)
         self._steps = StepBuilder(progress.segment)
         self._guards = guards
         self._cycles = progress.cycles
@@ -235,7 +245,7 @@ class RecordPipeline:
         self.stored = self.last.sequence
         self.samples += len(samples)
         self._begin_cycles()
-        found = self._limits.feed(samples)
+        found = self._limits.feed(samples) + self._ends.feed(samples)
         numbered = self._keep(self._steps.feed(samples))
         found += self._guards.feed(samples, numbered, self._progress.cycle(self.last))
         self._findings += tuple(found)
@@ -258,7 +268,7 @@ class RecordPipeline:
                 cycles.update((step.step_count, step.cycle) for step in numbered)
                 self._found_again(self._guards.feed((), numbered, 0))
             async for samples in replay.samples():
-                self._found_again(self._guards.feed_open(samples))
+                self._found_again(self._guards.feed_open(samples) + self._ends.feed(samples))
                 numbered = self._keep(self._steps.feed(samples))
                 cycles.update((step.step_count, step.cycle) for step in numbered)
                 self._found_again(self._guards.feed((), numbered, 0))
@@ -280,6 +290,10 @@ class RecordPipeline:
             for it in findings
             if it.action is not Action.MARK or it.kind in TROUBLE_KINDS or self._guards.is_untold(it)
         )
+
+    def forget_host_end(self) -> None:
+        """Drop the end of the segment that was found again, after a restart: its stop was confirmed before."""
+        self._findings = tuple(it for it in self._findings if it.action is not Action.END_SEGMENT)
 
     def finish(self, *, run_is_over: bool = False) -> None:
         """Judge and save the last step of a finished test; a cycle stays open as long as its run may go on.
@@ -326,7 +340,7 @@ class RecordPipeline:
 
     def scout(self) -> Scout:
         """Return a scout: copies of the judges, for records that are judged before they are stored."""
-        return Scout(self.last, self._limits, self._steps, self._guards, self._progress)
+        return Scout(self.last, self._limits, self._ends, self._steps, self._guards, self._progress)
 
     # Acted on
 

@@ -14,8 +14,10 @@ from orchestrator.clock.virtual import wall_time
 from orchestrator.runs.order_files import OrderFiles
 from orchestrator.store import Damaged, Origin, Origins, RunRow, Store
 from protocols.forecast import forecast
+from protocols.loading import plain_of
 from protocols.plausibility import GROSS_FACTOR, Plausibility, confirmed, gross
 from protocols.program import Program
+from protocols.proof import prove
 from protocols.usual_bands import UsualBands
 
 
@@ -103,13 +105,16 @@ class RunRequest:
         if self.plausibility is None:
             return None
         ahead = forecast(self.program)
+        plain = None if self.files is None else plain_of(self.files.recipe)
         return {
+            **({} if plain is None else {"plain_recipe": plain}),
             "steps": [asdict(step) for step in self.plausibility.steps],
             "untold": list(self.plausibility.untold),
             "implausible": list(self.plausibility.sentences),
             "confirmed_by": self.confirming or None,
             "expected_h": _hours(ahead.expected_duration_s),
             "longest_h": _hours(ahead.planned_duration_s),
+            "proof": prove(self.program).as_json(),
         }
 
 

@@ -7,20 +7,22 @@ several tests: after an interruption it goes on in a new one with what was still
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import replace
+from typing import ClassVar
 
 from drivers.interfaces import BatteryTester, ChannelStatus, Sample, TestIdentity
 from orchestrator.clock.virtual import wall_time
 from orchestrator.events import EventKind, RunUpdate, Severity
-from orchestrator.failpoints import failpoint
 from orchestrator.rollback import as_before
+from orchestrator.runs.decisions import Decisions
 from orchestrator.runs.journal import RunJournal
 from orchestrator.runs.progress import Progress
 from orchestrator.runs.records import RecordPipeline
 from orchestrator.runs.request import RunRequest
 from orchestrator.runs.run_guards import RunGuards
+from orchestrator.runs.segments import SegmentBorder
 from orchestrator.runs.starting import StartOrder
 from orchestrator.runs.stopping import StopOrder
 from orchestrator.runs.updates import Place, update_of
@@ -29,10 +31,6 @@ from orchestrator.store import Store, TesterTestRow
 from protocols.forecast import forecast
 from protocols.program import CyclingSegment
 
-# Attributes that count the time and samples of the tests before the present one.
-_BEHIND = ("_before_s", "_samples_before")
-# Attributes that change when a run adopts a test: restored where the store refuses it.
-_TAKEN = ("progress", "records", *_BEHIND)
 ADVICE = "; resume it or stop it"
 
 
@@ -42,6 +40,11 @@ def ignore_update(_: RunUpdate) -> None:
 
 class Run:
     """A run's state, its tests, and how it ends."""
+
+    # Attributes that count the time and samples of the tests before the present one.
+    BEHIND: ClassVar[tuple[str, ...]] = ("_before_s", "_samples_before")
+    # Attributes that change when a run adopts a test: restored where the store refuses it.
+    _TAKEN: ClassVar[tuple[str, ...]] = ("progress", "records", *BEHIND)
 
     def __init__(
         self,
@@ -65,6 +68,7 @@ class Run:
         self._stops_waiting = 0
         self.starting = StartOrder(self, store, tester, self.journal, request)
         self.stopping = StopOrder(self, store, tester, self.journal, request.channel)
+        self.border = SegmentBorder(self, store, Decisions(store, self.journal, run_id))
         self._guards = RunGuards(request.program, tester.traits.sign_hint)
         # Test time, cycles and samples of the tests before the present one.
         self._before_s, self._samples_before = 0.0, 0
@@ -156,7 +160,7 @@ class Run:
         if self.status.is_between:
             return None if self.progress.is_over or self.progress.measurement else self.segment
         self.progress = self.progress.after(self.last)
-        return self.progress.remaining_segment()
+        return None if self.border.is_ended else self.progress.remaining_segment()
 
     # Moves
 
@@ -201,7 +205,7 @@ class Run:
             for kind, message in seen:
                 self.journal.note(kind, message)
             found = self._judge_rest()
-            if self.status.ordered_end is not None and self.status.ordered_end.state is RunState.HOLDING:
+            if self.status.ordered_end is not None and not self.status.ordered_end.is_graver_than(held):
                 self.status = replace(self.status, ordered_end=None)
             if found is not None and found.state is RunState.TRIPPED and found.state in MOVES[self.status.state]:
                 self.finish(found.joined(held))
@@ -212,6 +216,9 @@ class Run:
         """End the run; the graver of ``ending`` and of the findings in its last samples decides, and both are told."""
         if ending.state is RunState.HOLDING:
             self.hold(ending.reason)
+            return
+        if ending.state is RunState.RUNNING:
+            self.border.end(ending)
             return
         with self._store.transaction():
             found = self._judge_rest(run_is_over=True)
@@ -227,7 +234,8 @@ class Run:
         self.records.finish(run_is_over=run_is_over)
         ending = self.records.ending
         self.records.write_down()
-        return ending
+        # What ends a segment alone neither ends nor holds its run.
+        return None if ending is not None and ending.state is RunState.RUNNING else ending
 
     def end_at_rest(self, ending: Ending) -> None:
         """End or hold a run that has no program on the tester."""
@@ -305,7 +313,7 @@ class Run:
 
     def started(self, identity: TestIdentity) -> None:
         """Store a started test as this run's own; if the store refuses, the run is unchanged."""
-        undo = as_before(self, *_TAKEN), self._restoring("is_between", "start_is_unknown")
+        undo = as_before(self, *self._TAKEN), self._restoring("is_between", "start_is_unknown")
         with self._store.transaction(*undo):
             began_unix_s = wall_time()
             test = self._store.add_test(
@@ -342,14 +350,15 @@ class Run:
             return
         self._guards.recall(self._store.events(self.run_id))
         for row in self.tests:
-            while self.progress.index < row.segment:
+            if self.progress.index < row.segment:
                 self._close_test()
-                self.progress = self.progress.advanced(self.progress.reached_unix_s(self.last))
+                self.progress = self.progress.reached(row.segment, self.progress.reached_unix_s(self.last))
             if row.is_measurement:
                 self.count_trace(row.id)
                 if (part := self.progress.measurement) is not None and row.segment == self.progress.index:
                     self.status = replace(self.status, is_between=True)
                     self.progress = self.progress.visited(row.started_unix_s + part.technique.expected_s)
+                    self.border.follow(row.segment)
                 continue
             self._close_test()
             self.run_next(CyclingSegment.from_json(row.program_json))
@@ -357,6 +366,8 @@ class Run:
             self._adopt_test(identity, row.id, row.started_unix_s)
             if self.records is not None:
                 await self.records.replay()
+        if self.records is not None and self.border.is_ended:
+            self.records.forget_host_end()
 
     def count_trace(self, test: int) -> None:
         """Add the time and the samples of a measurement's test to the run's totals; a spectrum has none."""
@@ -368,32 +379,3 @@ class Run:
         if self.records is not None:
             self.records.finish()
             self.progress = self.progress.after(self.last)
-
-    # Segments
-
-    def go_to_next_segment(self) -> bool:
-        """Advance to the next segment; False when there is none, or when findings end the run here."""
-        if self.records is None or self.progress.is_in_last:
-            return False
-        with self._store.transaction():
-            self.records.finish()
-            if self.records.ending is not None:
-                return False
-            self.records.write_down()
-        self.leave_segment()
-        return True
-
-    def leave_segment(self) -> None:
-        """Advance to the next segment, or to the end: the present segment is done."""
-        if self.records is not None:
-            self.records.finish()
-        self.progress = self.progress.advanced(wall_time())
-        self.status = replace(self.status, is_between=True)
-        failpoint("segment left")
-
-    @contextmanager
-    def going_on(self) -> Iterator[None]:
-        """Commit the writes of the ``with`` block about a measurement together with the advance to the next segment."""
-        with self._store.transaction(as_before(self, "progress", *_BEHIND)):
-            yield
-            self.progress = self.progress.visited(wall_time())

@@ -59,7 +59,7 @@ def update_of(run_id: str, request: RunRequest, status: RunStatus, place: Place,
         step_name=place.step_name,
         time_left_s=left_s,
         expected_end_unix_s=end_unix_s,
-        end_known_by=EndBasis.UNKNOWN if left_s is None else place.progress.times.basis,
+        end_known_by=EndBasis.UNKNOWN if left_s is None else place.progress.times.basis(place.progress.index),
     )
 
 

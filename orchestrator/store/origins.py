@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from orchestrator.store.errors import Damaged, explained
@@ -25,9 +25,10 @@ class Origin:
     """Where a run comes from; None is what was not kept, as in the runs of older versions.
 
     ``recipe`` and ``cell`` are the files with which the run was ordered, whole, with ``settings`` as they were given
-    beside them on the command line or by REST. ``ordered_by`` is the person, ``host`` and ``login`` are the machine and
-    the user of the process that took the order, ``version`` is that of its cellrig. ``check``: what was found before
-    anything ran.
+    beside them on the command line or by REST; in these are also the files that the recipe includes, and what was set
+    of its parameters, here and in earlier runs like it. ``ordered_by`` is the person, ``host`` and ``login`` are the
+    machine and the user of the process that took the order, ``version`` is that of its cellrig. ``check``: what was
+    found before anything ran.
     """
 
     recipe: Document | None = None
@@ -60,7 +61,8 @@ class Origins:
         """Store where a new run comes from, once: it is never changed."""
         documents = (origin.recipe, origin.cell)
         files = [part for it in documents for part in ((it.file, it.sha256) if it else (None, None))]
-        jsons = [None if value is None else json.dumps(value) for value in (origin.settings, origin.check)]
+        settings = _with_parts(origin.settings, origin.recipe)
+        jsons = [None if value is None else json.dumps(value) for value in (settings, origin.check)]
         who = (origin.ordered_by, origin.host, origin.login, origin.version)
         with self._store.transaction() as connection:
             for document in filter(None, documents):
@@ -82,7 +84,7 @@ class Origins:
         values = dict(zip(_COLUMNS, row[3 * len(_FILES) :], strict=True))
         settings, check = (json.loads(values.pop(name) or "null") for name in ("settings_json", "check_json"))
         recipe, cell = (self._file(run_id, name, *row[3 * n : 3 * n + 3]) for n, name in enumerate(_FILES))
-        return Origin(recipe, cell, settings, check=check, **values)
+        return Origin(recipe and _whole(recipe, settings or {}), cell, settings, check=check, **values)
 
     def _file(self, run_id: str, name: str, file: str, sha256: str, text: str | None) -> Document | None:
         if text is None:
@@ -94,3 +96,17 @@ class Origins:
                 "differs): somebody has changed it in the store; go back to the last backup"
             )
         return document
+
+
+def _with_parts(settings: Mapping[str, Any] | None, recipe: Document | None) -> Mapping[str, Any] | None:
+    """Return settings with the parts of a recipe's document besides its text, where it has any."""
+    if recipe is None or not (recipe.included or recipe.values):
+        return settings
+    parts = {"recipe_values": dict(recipe.values), "recipe_included": dict(recipe.included)}
+    return {**(settings or {}), **{name: part for name, part in parts.items() if part}}
+
+
+def _whole(recipe: Document, settings: Mapping[str, Any]) -> Document:
+    """Return a recipe's document with the parts of it that the settings keep."""
+    included, values = (tuple(settings.get(name, {}).items()) for name in ("recipe_included", "recipe_values"))
+    return replace(recipe, included=included, values=values)

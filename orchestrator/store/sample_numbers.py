@@ -41,12 +41,12 @@ class SamplePage:
 
 
 def number_pages(
-    connection: sqlite3.Connection, test: int, modes: Sequence[str], last: int, rows: int
+    connection: sqlite3.Connection, test: int, modes: Sequence[str], last: int, rows: int, after: int = -1
 ) -> Iterator[SamplePage]:
-    """Return the samples of a test up to sequence number ``last``, in order, in pages of at most ``rows``.
+    """Return a test's samples above sequence number ``after`` up to ``last``, in order, in pages of at most ``rows``.
 
-    ``modes`` are the words expected; another one is found too, only more slowly. No cursor is open in between. Raises
-    RunArchived.
+    ``last`` is that of a sample. ``modes`` are the words expected; another one is found too, only more slowly. No
+    cursor is open in between. Raises RunArchived, also where the samples go into a package in between.
     """
     known = tuple(dict.fromkeys(modes))
     cases = "".join(f" WHEN ? THEN {place}" for place in range(len(known)))
@@ -56,13 +56,12 @@ def number_pages(
         f"SELECT {', '.join(_ALWAYS)}, {missing}, {mode} FROM sample "  # noqa: S608 names and numbers of ours
         "WHERE test = ? AND sequence > ? AND sequence <= ? ORDER BY sequence LIMIT ?"
     )
-    after, width = -1, len(NUMBERS) + 1
-    while True:
+    width = len(NUMBERS) + 1
+    while after < last:
         found = connection.execute(select, (*known, test, after, last, rows))
         page = np.fromiter(chain.from_iterable(found), np.float64).reshape(-1, width)
         if not len(page):
-            if after < 0 <= last:
-                refuse_archived(connection, test)
+            refuse_archived(connection, test)
             return
         table = np.ascontiguousarray(page.T)
         codes = table[-1].astype(np.int64)

@@ -6,7 +6,7 @@ from orchestrator.store.errors import StoreError
 from orchestrator.store.origins import Origins
 from orchestrator.store.store import Store
 from protocols.errors import InputError
-from protocols.loading import parse_recipe
+from protocols.loading import recipe_of
 from protocols.program import Program
 from protocols.step_names import StepNames
 
@@ -18,6 +18,6 @@ def names_of_run(store: Store, run_id: str, program: Program) -> StepNames:
     """
     try:
         document = Origins(store).of(run_id).recipe
-        return StepNames(program, None if document is None else parse_recipe(document.text, document.file))
+        return StepNames(program, None if document is None else recipe_of(document))
     except (StoreError, InputError):
         return StepNames(program)

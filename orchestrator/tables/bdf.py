@@ -51,11 +51,18 @@ def from_bdf(frame: pl.DataFrame) -> pl.DataFrame:
     """Return rows in the columns of the sample table; headers are labels or machine names, also mixed.
 
     A column that is not there is null; one that the sample table has not is dropped. A step that is no whole number
-    is null. Raises ValueError for a required column that is missing.
+    is null. Raises ValueError for a required column that is missing, for one that is there under two names, and for
+    one whose values are of another type, such as dates or counts with a fraction.
     """
     import polars as pl
 
-    headers = {term.label: header for header in frame.columns if (term := term_of(header)) is not None}
+    headers: dict[str, str] = {}
+    for head in frame.columns:
+        if (term := term_of(head)) is None:
+            continue
+        if term.label in headers:
+            raise ValueError(f"{headers[term.label]!r} and {head!r} are one column under two names; leave one out")
+        headers[term.label] = head
     labels = labels_of()
     required = [label for label in labels.values() if BY_LABEL[label].obligation is Obligation.REQUIRED]
     if missing := [label for label in required if label not in headers]:
@@ -66,7 +73,20 @@ def from_bdf(frame: pl.DataFrame) -> pl.DataFrame:
         column = pl.lit(None) if header is None else pl.col(header)
         if name == "step" and header is not None:
             column = column.cast(pl.String)
-        if name == "mode" and header is not None:
+        elif name == "mode" and header is not None:
             column = column.cast(pl.String).replace(_MODES)
+        elif header is not None:
+            check_type(frame[header], dtype)
         columns.append(column.cast(dtype, strict=name != "step").alias(name))
     return frame.select(columns) if frame.width else pl.DataFrame(schema=sample_schema())
+
+
+def check_type(values: pl.Series, wanted: pl.DataType) -> None:
+    """Raise ValueError for values that a cast would turn into others: dates into numbers, 1.5 cycles into 1."""
+    found = values.dtype
+    if not wanted.is_numeric():
+        return
+    if not (found.is_numeric() or str(found) in ("String", "Null")):
+        raise ValueError(f"{values.name!r} holds {found}, and no numbers")
+    if wanted.is_integer() and not found.is_integer() and found.is_numeric() and (values % 1 != 0).any():
+        raise ValueError(f"{values.name!r} holds counts with a fraction")

@@ -110,6 +110,11 @@ class RunData:
         return Program.from_json(self.run.program_json)
 
     @cached_property
+    def as_run(self) -> Program:
+        """The original program, by which the steps are numbered: segments that the run has left out are empty in it."""
+        return self.program.as_begun({test.row.segment for test in self.tests})
+
+    @cached_property
     def tests(self) -> list[RunTest]:
         """The run's tests on its time axis, measurements too."""
         found: list[RunTest] = []
@@ -199,13 +204,13 @@ class RunData:
         """Return the place of a step of the original program among the cycles of the run."""
         if not self.program.segments:
             return self._recorded_places[step.test, step.executed.step_count]
-        return CycleNumbers.of(self.program).at(step.place.count)
+        return CycleNumbers.of(self.as_run).at(step.place.count)
 
     @property
     def _begins_with(self) -> Direction | None:
         """The direction of the first half-cycle, None without any."""
         if self.program.segments:
-            return CycleNumbers.of(self.program).begins_with
+            return CycleNumbers.of(self.as_run).begins_with
         return next((place.direction for place in self._recorded_places.values() if place.half), None)
 
     @cached_property
@@ -219,7 +224,7 @@ class RunData:
         """The impedance spectra, in the order measured."""
         rows = self.store.measurements(self.run.run_id)
         if self.program.segments:
-            numbers = CycleNumbers.of(self.program)
+            numbers = CycleNumbers.of(self.as_run)
             cycles = {test.row.id: numbers.cycle_before(test.row.segment) for test in self.tests}
         else:
             cycles = {row.test: row.cycle for row in rows}

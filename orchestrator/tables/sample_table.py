@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     import polars as pl
 
     from orchestrator.store import Store
-    from orchestrator.store.sample_numbers import SamplePage
     from orchestrator.tables.run_steps import RunStep, RunTest
 
 BATCH_ROWS = 200_000
@@ -68,7 +67,7 @@ class _Pages:
 
     def frames(self, rows: int) -> Iterator[pl.DataFrame]:
         """Read the test's records as frames of the sample table, at most ``rows`` records each, in order."""
-        from orchestrator.store.sample_numbers import number_pages
+        from orchestrator.tables.stored_frames import stored_frames
 
         firsts = np.array([step.executed.first_sequence for step in self.steps])
         placed = {
@@ -77,12 +76,12 @@ class _Pages:
             "step_count": self._step_counts(),
         }
         modes = [step.executed.mode for step in self.steps]
-        for page in number_pages(self.data.store.connection, self.test.row.id, modes, self.last, rows):
+        for stored in stored_frames(self.data.store.connection, self.test.row.id, modes, self.last, rows):
             # Of each step: how many rows of the page belong to it; records and steps are in one order.
-            begins = np.searchsorted(page.numbers["sequence"], firsts)
-            counts = np.diff(begins, append=len(page.mode_codes))
+            begins = np.searchsorted(stored["sequence"].to_numpy(), firsts)
+            counts = np.diff(begins, append=stored.height)
             counts[0] += begins[0]
-            yield self._frame(page, {name: np.repeat(values, counts) for name, values in placed.items()})
+            yield self._frame(stored, {name: np.repeat(values, counts) for name, values in placed.items()})
 
     def _step_counts(self) -> NDArray[np.int64]:
         if not self.data.program.segments:
@@ -90,29 +89,19 @@ class _Pages:
             return np.array([step.place.count for step in self.steps], np.int64)
         return self.count + 1 + np.arange(len(self.steps), dtype=np.int64)
 
-    def _frame(self, page: SamplePage, placed: dict[str, NDArray[np.int64]]) -> pl.DataFrame:
+    def _frame(self, stored: pl.DataFrame, placed: dict[str, NDArray[np.int64]]) -> pl.DataFrame:
         import polars as pl
 
-        numbers, rows, schema = page.numbers, len(page.mode_codes), sample_schema()
-        test_time_s = numbers["time_s"]
+        rows, schema = stored.height, sample_schema()
+        test_time_s = stored["time_s"]
         if self.start_s:
-            test_time_s = np.round(test_time_s + self.start_s, _TIME_DECIMALS)
+            test_time_s = pl.Series(np.round(test_time_s.to_numpy() + self.start_s, _TIME_DECIMALS))
         columns: dict[str, pl.Series] = {
             "run_id": pl.repeat(self.data.run.run_id, rows, dtype=pl.String, eager=True),
             "test": pl.repeat(self.test.row.id, rows, dtype=pl.Int64, eager=True),
-            "sequence": pl.Series(numbers["sequence"].astype(np.int64)),
-            "test_time_s": pl.Series(test_time_s),
-            "mode": _words(page),
+            "test_time_s": test_time_s,
             "simulated": pl.repeat(self.data.run.simulated, rows, dtype=pl.Boolean, eager=True),
         }
         columns |= {name: pl.Series(values) for name, values in placed.items()}
-        columns |= {name: pl.Series(numbers[name], nan_to_null=True) for name in schema if name not in columns}
+        columns |= {name: stored[name] for name in schema if name not in columns}
         return pl.DataFrame({name: columns[name] for name in schema}, schema=schema)
-
-
-def _words(page: SamplePage) -> pl.Series:
-    import polars as pl
-
-    if len(page.modes) == 1:
-        return pl.repeat(page.modes[0], len(page.mode_codes), dtype=pl.String, eager=True)
-    return pl.Series(list(page.modes), dtype=pl.String).gather(page.mode_codes)

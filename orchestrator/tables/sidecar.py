@@ -48,6 +48,11 @@ class Spans:
                 return
         self.spans.append([test, first, rows])
 
+    @property
+    def rows(self) -> int:
+        """The rows of all spans."""
+        return sum(span[2] for span in self.spans)
+
     def columns(self) -> dict[str, pl.Series]:
         """Return the columns ``test`` and ``sequence`` of all rows."""
         import polars as pl
@@ -74,7 +79,10 @@ def read_sidecar(table: Path) -> dict[str, Any] | None:
     path = sidecar_path(table)
     if not path.is_file():
         return None
-    found = json.loads(path.read_text(encoding="utf-8"))
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except RecursionError as err:
+        raise ValueError(f"{path} is no sidecar: it is nested too deep") from err
     if not isinstance(found, dict):
         raise ValueError(f"{path} is no sidecar: an object in JSON is expected")
     return found

@@ -8,13 +8,17 @@ from __future__ import annotations
 
 import csv
 import json
+import zlib
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from zipfile import BadZipFile
 
-from orchestrator.tables.bdf import from_bdf
+from orchestrator.tables.bdf import check_type, from_bdf
 from orchestrator.tables.bdf_terms import term_of
 from orchestrator.tables.columns import sample_schema
 from orchestrator.tables.sidecar import PARQUET_KEY, Spans, read_sidecar
+from orchestrator.tables.whole_lines import cut_line
 
 if TYPE_CHECKING:
     import polars as pl
@@ -28,28 +32,55 @@ class NotATable(Exception):
     """A file is no table of samples that can be read; the message says what was seen and what can be done."""
 
 
-def read_table(path: Path | str) -> pl.DataFrame:
+def read_table(path: Path | str, ending: str = "") -> pl.DataFrame:
     """Return the sample table that a ``.csv``, ``.parquet`` or ``.xlsx`` file holds, whole and in its order.
 
-    Raises NotATable, or OSError for a file that cannot be read.
+    ``ending`` says which of them it is where its name does not. Raises NotATable, or OSError for a file that cannot be
+    read.
     """
+    import polars as pl
+
     path = Path(path)
-    ending = path.suffix.lower()
-    if ending == ".csv":
-        frame, facts = _csv(path), read_sidecar(path)
-    elif ending == ".parquet":
-        frame, facts = _parquet(path)
-    elif ending == ".xlsx":
-        frame, facts = _workbook(path), None
-    else:
+    ending = ending or path.suffix.lower()
+    if ending not in _ENDINGS:
         raise NotATable(f"{path.name} is none of {', '.join(_ENDINGS)}; give a file that cellrig export has written")
-    if "test_time_s" in frame.columns:
-        return _own(frame, path)
+    frame, facts = _read(path, ending)
     try:
+        if "test_time_s" in frame.columns:
+            return _own(frame, path)
         table = from_bdf(frame)
-    except ValueError as err:
+    except (ValueError, pl.exceptions.PolarsError) as err:
         raise NotATable(f"{path.name} is no table of the Battery Data Format: {err}") from err
-    return _completed(table, facts, path) if facts is not None else table
+    if facts is None or "records" not in facts:  # another program's
+        return table
+    try:
+        return _completed(table, facts, path)
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as err:
+        raise NotATable(f"the sidecar of {path.name} is damaged ({err}); export the run again") from err
+
+
+def _read(path: Path, ending: str) -> tuple[pl.DataFrame, dict[str, Any] | None]:
+    """Return the columns of a file and what its sidecar says. Raises NotATable for a damaged one."""
+    import polars as pl
+    from openpyxl.utils.exceptions import InvalidFileException
+
+    try:
+        if ending == ".csv":
+            return _csv(path), read_sidecar(path)
+        return _parquet(path) if ending == ".parquet" else (_workbook(path), None)
+    except (NotATable, ValueError):
+        raise
+    except OSError as err:
+        if err.errno is not None:
+            raise
+        # pyarrow says so of what it cannot make sense of.
+        raise NotATable(f"{path.name} is damaged ({err}); copy it again") from err
+    except (
+        *(pl.exceptions.PolarsError, pl.exceptions.PanicException, InvalidFileException, TypeError),
+        *(BadZipFile, zlib.error, EOFError, KeyError, IndexError, SyntaxError),
+    ) as err:
+        why = str(err).partition("\n")[0][:200]
+        raise NotATable(f"{path.name} is damaged, or no {ending} ({why}); copy it again") from err
 
 
 def _own(frame: pl.DataFrame, path: Path) -> pl.DataFrame:
@@ -58,6 +89,8 @@ def _own(frame: pl.DataFrame, path: Path) -> pl.DataFrame:
     schema = sample_schema()
     if missing := [name for name in schema if name not in frame.columns]:
         raise NotATable(f"{path.name} has no column {missing[0]!r}; export the run again")
+    for name, dtype in schema.items():
+        check_type(frame[name], dtype)
     return frame.select(pl.col(name).cast(dtype) for name, dtype in schema.items())
 
 
@@ -70,9 +103,15 @@ def _csv(path: Path) -> pl.DataFrame:
         header = next(csv.reader(file), [])
     if not header or len(set(header)) < len(header):
         raise NotATable(f"{path.name}: the first line must name each column once; it is {','.join(header)[:100]!r}")
+    with path.open("rb") as file:
+        cut = cut_line(file, ",", len(header))
+    if cut is not None:
+        raise NotATable(f"{path.name}: {cut}")
     types: dict[str, Any] = {name: own.get(name) or _bdf_type(name) for name in header}
     try:
-        return pl.read_csv(path, schema=types)
+        # An open file: polars would look for others by a name with brackets or a star in it.
+        with path.open("rb") as file:
+            return pl.read_csv(file, schema=types)
     except pl.exceptions.PolarsError as err:
         raise NotATable(f"{path.name} cannot be read as a table: {err}") from err
 
@@ -90,11 +129,13 @@ def _parquet(path: Path) -> tuple[pl.DataFrame, dict[str, Any] | None]:
     import polars as pl
     import pyarrow.parquet as pq
 
-    with pq.ParquetFile(path) as file:
-        metadata = file.schema_arrow.metadata or {}
-        more = file.metadata.metadata or {}
+    with path.open("rb") as opened:
+        with pq.ParquetFile(opened) as file:
+            metadata = file.schema_arrow.metadata or {}
+            more = file.metadata.metadata or {}
+        opened.seek(0)
+        frame = pl.read_parquet(opened, hive_partitioning=False)
     text = metadata.get(PARQUET_KEY) or more.get(PARQUET_KEY)
-    frame = pl.read_parquet(path, hive_partitioning=False)
     return frame, json.loads(text) if text is not None else read_sidecar(path)
 
 
@@ -102,12 +143,9 @@ def _workbook(path: Path) -> pl.DataFrame:
     import polars as pl
     from openpyxl import load_workbook
 
-    book = load_workbook(path, read_only=True)
-    try:
+    with path.open("rb") as file, closing(load_workbook(file, read_only=True)) as book:
         sheets = [book[name] for name in book.sheetnames if name.startswith(RECORDS_SHEET)]
         rows = [list(sheet.iter_rows(values_only=True)) for sheet in sheets]
-    finally:
-        book.close()
     if not rows:
         raise NotATable(f"{path.name} has no sheet {RECORDS_SHEET!r}; give a file that cellrig export has written")
     schema = sample_schema()
@@ -130,13 +168,13 @@ def _completed(table: pl.DataFrame, facts: dict[str, Any], path: Path) -> pl.Dat
         told.append(pl.lit(run.get("simulated"), dtype=pl.Boolean).alias("simulated"))
     table = table.with_columns(told)
     if table["sequence"].null_count() == table.height and table.height:
-        columns = Spans(facts.get("records", [])).columns()
-        if len(columns["test"]) != table.height:
+        spans = Spans(facts["records"])
+        if spans.rows != table.height:
             raise NotATable(
-                f"{path.name} has {table.height} rows, and its sidecar tells of {len(columns['test'])}; "
+                f"{path.name} has {table.height} rows, and its sidecar tells of {spans.rows}; "
                 "one of the two was changed, export the run again"
             )
-        table = table.with_columns(**columns)
+        table = table.with_columns(**spans.columns())
     if (name := facts.get("left_out", {}).get("file")) is None:
         return table
     left_out = _own(_csv(path.with_name(name)), path.with_name(name))

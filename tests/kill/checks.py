@@ -179,6 +179,7 @@ def _check_runs(store: Path, findings: Findings) -> None:
         kind = _ENDS.get(state, state.value)
         findings.ends[kind] = findings.ends.get(kind, 0) + 1
         _check_charge(store, run, tests, findings)
+        _check_decision(store, run, tests, findings)
     if left := read(store, "SELECT run_id, command, key FROM intent WHERE outcome IS NULL"):
         findings.add("intents", f"without an outcome: {left}")
 
@@ -205,6 +206,17 @@ def _check_spectra(store: Path, run: dict[str, Any], measured: list[dict[str, An
     told = read(store, missing, run["run_id"])[0]["n"]
     if run["state"] == RunState.COMPLETED and len(measured) + told != due:
         findings.add("lost", f"{run['run_id']} has {len(measured)} of {due} spectra, {told} are said to be missing")
+
+
+def _check_decision(store: Path, run: dict[str, Any], tests: list[dict[str, Any]], findings: Findings) -> None:
+    """Check that a run has left its loop behind the second pass, and has decided so once, whoever died meanwhile."""
+    if not Program.from_json(run["program_json"]).decides or run["state"] != RunState.COMPLETED:
+        return
+    segments = list(dict.fromkeys(test["segment"] for test in tests))
+    kind = "SELECT count(*) AS n FROM event WHERE run_id = ? AND kind = 'decided by the recipe'"
+    decided = read(store, kind, run["run_id"])[0]["n"]
+    if (segments, decided) != ([0, 1, 3], 1):
+        findings.add("decisions", f"{run['run_id']} ran the segments {segments}, and decided {decided} times")
 
 
 def _check_charge(store: Path, run: dict[str, Any], tests: list[dict[str, Any]], findings: Findings) -> None:

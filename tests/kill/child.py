@@ -32,6 +32,7 @@ from orchestrator.runs.recovery import Recovery
 from orchestrator.runs.request import RunRequest
 from orchestrator.states import RunState
 from orchestrator.store import Store, open_store
+from protocols.branches import Branch, Measure
 from protocols.program import MeasurementSegment, Program, Rest, Until
 from protocols.techniques import Impedance
 from protocols.temperature import CellTemperature
@@ -168,9 +169,13 @@ def _program(order: Order) -> Program:
     if order.degc is not None:
         wanted = CellTemperature(order.degc, soak_s=SOAK_S)
         whole = replace(whole, segments=tuple(replace(it, temperature=wanted) for it in whole.segments))
+    (segment,) = whole.cycling
+    if order.decides:
+        after = Branch(Measure.CYCLES, to=3, above=2.0 * order.cycles)
+        rest = replace(segment, steps=(Rest(Until(time_s=60.0)),))
+        return replace(whole, segments=(*[replace(segment, after=(after,))] * 3, rest))
     if not order.measures:
         return whole
-    (segment,) = whole.cycling
     measured = MeasurementSegment(Impedance(1e5, 10.0), segment.limits.host, rest_s=60.0)
     first = replace(segment, steps=(Rest(Until(time_s=60.0)),))
     return replace(whole, segments=(first, measured, segment, measured))

@@ -47,7 +47,7 @@ class Witness:
         self._outsider = self._connected()
 
     def _connected(self) -> Outsider:
-        outsider = Outsider(f"127.0.0.1:{self._port}", timeout_s=30.0)
+        outsider = Outsider(f"127.0.0.1:{self._port}")
         outsider.ask(LOGIN)
         return outsider
 

@@ -187,12 +187,27 @@ class Status(BaseModel):
     observes_until_utc: ClassVar[object] = iso_of("observes_until_unix_s", "Until when nothing is started", str | None)
 
 
+class ParameterItem(BaseModel):
+    """A parameter of a recipe: what may be set as NAME=VALUE in an order."""
+
+    name: Annotated[str, said("Its name", "current")]
+    value: Annotated[str | None, said("Its value: what was set, else the default; null: to be set", "0.2 mA/cm2")]
+    default: Annotated[str | None, said("Its default; null: there is none", "0.2 mA/cm2")]
+    low: Annotated[str | None, said("The least that it may be; null: not said", "0.01 mA/cm2")]
+    high: Annotated[str | None, said("The most that it may be; null: not said", "1 mA/cm2")]
+    unit: Annotated[str | None, said("Unit of its default or range; null for a number or a word", "mA/cm2")]
+    one_of: Annotated[list[str], said("The words of which it may be one; empty: any", ["charge", "discharge"])]
+    why: Annotated[str, said("What it is for, or why it may be so much; may be empty", "below its critical current")]
+    is_set: Annotated[bool, said("Whether the value was set", False)]
+
+
 class RecipeItem(BaseModel):
     """A shipped recipe."""
 
     name: Annotated[str, said("Name for `recipe` of an order", "li-li-0.2")]
     kinds: Annotated[list[str], said("Kinds of cell that it is for", ["li-li"])]
     title: Annotated[str, said("What it does, in words", "Li/Li plating and stripping at 0.2 mA/cm2")]
+    parameters: Annotated[list[ParameterItem], said("What may be set of it, in order", [])]
 
 
 class CellItem(BaseModel):

@@ -12,6 +12,7 @@ from orchestrator.api.models.fields import (
     Channel,
     Document,
     FileName,
+    IncludedName,
     Label,
     Name,
     Person,
@@ -20,6 +21,7 @@ from orchestrator.api.models.fields import (
 )
 
 CLAIM_MAX_S = 3600.0
+INCLUDED_MAX = 16
 
 _By = Annotated[Person, said("Name of the person who orders it; the store keeps it", "ada")]
 
@@ -51,6 +53,11 @@ class StartOrder(_Order):
     cell_file: Annotated[
         FileName | None, said("What the client calls the file in `cell_yaml`; kept with the run", "A17.yaml")
     ] = None
+    recipe_included: Annotated[
+        dict[IncludedName, Document],
+        Field(max_length=INCLUDED_MAX),
+        said("Texts of the files of steps that `recipe_yaml` includes, by their names", {"rests.yaml": "steps:\n..."}),
+    ] = {}
     like: Annotated[
         Name | None,
         said("Id of an earlier run: the recipe or cell that is not given is the one of that run", "R000001"),
@@ -58,7 +65,11 @@ class StartOrder(_Order):
     set: Annotated[
         list[ChangeText],
         Field(max_length=64),
-        said("Values to set in the texts, as recipe.KEY=VALUE or cell.KEY=VALUE", ["cell.active_mass=1.21 mg"]),
+        said(
+            "Values to set in the texts, as recipe.KEY=VALUE or cell.KEY=VALUE, and of the recipe's parameters, as "
+            "NAME=VALUE",
+            ["cell.active_mass=1.21 mg", "current=0.3 mA/cm2"],
+        ),
     ] = []
     channel: Annotated[Channel, said("Name of the channel that the cell is on (`GET /channels`)", "21-1-3")]
     label: Annotated[Label, said("Name of the cell in tables and pictures; else that of the cell file", "A17")] = ""

@@ -53,7 +53,8 @@ class RunNow(BaseModel):
         said(
             "What the time left rests on. `measured`: the steps that this run has finished; `forecast`: its program "
             "and cell, before any has; `bound`: the end of its program, and it ends earlier if its cell shorts, of "
-            "which no time is known; `unknown`: nothing, no time is known",
+            "which no time is known; `condition`: the same, and it ends earlier if a condition of its recipe holds; "
+            "`unknown`: nothing, no time is known",
             "measured",
         ),
     ]

@@ -1,0 +1,51 @@
+"""Galvanostatic intermittent titration."""
+
+from __future__ import annotations
+
+from typing import Literal, Self
+
+from pydantic import model_validator
+
+from protocols.blocks.block import Block, Times
+from protocols.blocks.plain_steps import constant_current, repeat, rest
+from protocols.current_sign import Direction
+from protocols.field_types import problem
+from protocols.quantities import Charge, Current, Duration, Voltage, parse_quantity
+from protocols.recipe_steps import RecipeStep, RecordRule
+
+
+class GittBlock(Block):
+    """Galvanostatic intermittent titration (GITT): short currents, each followed by a rest until equilibrium.
+
+    ``time`` or ``capacity`` is that of one titration, ``voltage`` ends a titration, ``times`` is how many there are.
+    Procedure: Weppner and Huggins, J. Electrochem. Soc. 124 (1977) 1569: the voltage under current over the square root
+    of time and the change of the rest voltage give the diffusion coefficient.
+    """
+
+    step: Literal["gitt"]
+    direction: Direction
+    current: Current
+    time: Duration | None = None
+    capacity: Charge | None = None
+    rest: Duration
+    voltage: Voltage
+    times: Times
+    pulse_record: RecordRule = RecordRule(every=parse_quantity("1 s"), on_voltage_change=parse_quantity("1 mV"))
+
+    @model_validator(mode="after")
+    def _one_size(self) -> Self:
+        if (self.time is None) == (self.capacity is None):
+            raise problem("time and capacity" if self.time else "no size of a titration", "either time or capacity")
+        return self
+
+    def expanded(self) -> tuple[RecipeStep, ...]:
+        """Give the titrations as one loop."""
+        titration = constant_current(
+            self.direction,
+            self.current,
+            time=self.time,
+            capacity=self.capacity,
+            voltage=self.voltage,
+            record=self.pulse_record,
+        )
+        return repeat(self.times, (titration, *rest(self.rest)))

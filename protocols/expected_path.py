@@ -1,0 +1,75 @@
+"""The segments that a run of a program is expected to carry out, as far as the program alone tells.
+
+A branch that counts cycles or time holds where they are expected to be reached; of one that asks for anything measured
+nothing is known before the run, and it is taken not to hold: the run then takes longest.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Sequence
+from itertools import pairwise
+
+from protocols.branches import Measure
+from protocols.half_cycles import CycleNumbers
+from protocols.program import CyclingSegment, Program, Segment
+
+BETWEEN_S = 15.0
+"""A cell rests so long between two programs of one channel: a poll sees the end, the next is loaded and started."""
+
+
+def expected_path(program: Program, durations_s: Sequence[float]) -> list[int]:
+    """Give the indices of the segments that are carried out if each takes its duration (s)."""
+    numbers = CycleNumbers.of(program)
+    path: list[int] = []
+    # Cycles and seconds behind each segment of the path, from 0 before the first.
+    cycles, passed_s = [0.0], [0.0]
+    counts = {Measure.CYCLES: cycles, Measure.TIME: passed_s}
+    index = 0
+    while index < len(program.segments):
+        path.append(index)
+        cycles.append(cycles[-1] + numbers.cycle_before(index + 1) - numbers.cycle_before(index))
+        passed_s.append(passed_s[-1] + durations_s[index])
+        following = index + 1
+        for branch in program.segments[index].after:
+            counted = counts.get(branch.measure)
+            if counted is None or branch.above is None:
+                continue
+            if counted[-1] - counted[bisect_left(path, branch.since)] >= branch.above:
+                following = branch.to
+                break
+        index = following
+    return path
+
+
+def longest_path(program: Program, durations_s: Sequence[float]) -> list[int]:
+    """Give the indices of all segments that may be carried out in the longest run; ``durations_s`` as they count.
+
+    Only where nothing but a number of cycles decides is it known that some never are.
+    """
+    measures = {branch.measure for segment in program.segments for branch in segment.after}
+    return expected_path(program, durations_s) if measures == {Measure.CYCLES} else list(range(len(program.segments)))
+
+
+def between_s(program: Program, path: Sequence[int]) -> float:
+    """Give how long the cell rests between programs of its channel, in all, where nothing else is done there."""
+    parts = [program.segments[index] for index in path]
+    return BETWEEN_S * sum(_follows(first, second) for first, second in pairwise(parts))
+
+
+def notes(program: Program, rest_s: float) -> list[str]:
+    """Say what of a program depends on what is measured, and where it waits for a person; nothing of most programs."""
+    found = []
+    if program.decides:
+        at = sum(bool(segment.after) for segment in program.segments)
+        found.append(f"it decides at {at} places by what is measured; the times are those of a run in which none holds")
+    if rest_s:
+        found.append(f"between programs of the tester the cell rests for {rest_s / 60:.0f} min in all")
+    if asked := sum(segment.prompt is not None for segment in program.segments):
+        found.append(f"it waits for a person {asked} times" if asked > 1 else "it waits for a person once")
+    return found
+
+
+def _follows(first: Segment, second: Segment) -> bool:
+    is_cycling = isinstance(first, CyclingSegment) and isinstance(second, CyclingSegment)
+    return is_cycling and first.temperature == second.temperature and second.prompt is None

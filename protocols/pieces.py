@@ -1,0 +1,251 @@
+"""Cuts the steps of a recipe into pieces that one instrument carries out in one go, and says where each leads.
+
+Pieces become the segments of a program. Steps are cut where the instrument or the temperature changes, where a person
+is asked to do something, and where the host decides: behind a step with ``when``, behind one that the host ends, behind
+each pass of a ``repeat`` with ``until``. A loop that holds such a place is written out pass by pass, because no
+instrument can jump back into another program; all others are loops of the tester.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from protocols.branches import HostEnd, Then
+from protocols.conditions import ConditionBlock, Leads, then_of
+from protocols.control_flow import targets
+from protocols.recipe_steps import (
+    MeasurementStep,
+    Path,
+    PromptStep,
+    RecipeStep,
+    RepeatStep,
+    host_end,
+    temperatures,
+)
+from protocols.temperature import TemperatureBlock
+
+# What a program may hold: a year of an EIS every six hours, before and after.
+SEGMENTS_MAX = 3000
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """Conditions that are judged behind a piece, with their place in the recipe, and where they lead."""
+
+    path: Path
+    block: ConditionBlock
+    leads: Leads
+
+
+@dataclass(frozen=True, slots=True)
+class Cycling:
+    """Steps that one tester program can hold, each with its place in the recipe.
+
+    ``prompt``: what a person is asked to do before them. ``end``: the end of the last one that the host orders.
+    ``is_continued``: the cell comes to them as it was left, from others on the same channel.
+    """
+
+    steps: tuple[tuple[Path, RecipeStep], ...]
+    temperature: TemperatureBlock | None = None
+    prompt: str | None = None
+    decisions: tuple[Decision, ...] = ()
+    end: HostEnd | None = None
+    is_continued: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Measuring:
+    """One measurement, with its place in the recipe; ``prompt`` and ``decisions`` as of cycling steps."""
+
+    path: Path
+    step: MeasurementStep
+    temperature: TemperatureBlock | None = None
+    prompt: str | None = None
+    decisions: tuple[Decision, ...] = ()
+
+
+Piece = Cycling | Measuring
+
+
+def segments_of(steps: Sequence[RecipeStep], temperature: TemperatureBlock | None = None) -> list[Piece]:
+    """Give what becomes the segments of a program, in order; ``temperature`` is that of steps without one.
+
+    A program begins on the tester, before any measurement and any prompt: it shows whose cell is on the channel, and at
+    which voltage it rests. Gives a few pieces more than ``SEGMENTS_MAX`` for a recipe that has more.
+    """
+    cutter = _Cutter(targets(steps))
+    cutter.walk(steps, temperature, (), None)
+    return cutter.finished()
+
+
+@dataclass(slots=True)
+class _Loop:
+    """A loop that is written out: the index of the first piece in it, and of the first one behind it."""
+
+    since: int
+    behind: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Open:
+    """A decision behind the piece ``index`` whose targets are not known yet."""
+
+    index: int
+    path: Path
+    block: ConditionBlock
+    then: Then
+    target: Path | None
+    loop: _Loop | None
+
+
+@dataclass(slots=True)
+class _Cutter:
+    targets: dict[str, Path]
+    found: list[Piece] = field(default_factory=list)
+    _gathered: list[tuple[Path, RecipeStep]] = field(default_factory=list)
+    _temperature: TemperatureBlock | None = None
+    _prompts: list[str] = field(default_factory=list)
+    _prompted: int = 0
+    _open: list[_Open] = field(default_factory=list)
+    _starts: dict[Path, list[int]] = field(default_factory=lambda: defaultdict(list))
+    _opened: dict[Path, bool] = field(default_factory=dict)
+
+    @property
+    def is_full(self) -> bool:
+        """Whether there are more pieces than a program may hold."""
+        return len(self.found) + self._prompted > SEGMENTS_MAX
+
+    def walk(self, steps: Sequence[RecipeStep], usual: TemperatureBlock | None, at: Path, loop: _Loop | None) -> None:
+        """Cut steps, in order, with the temperature of those without one; ``loop`` is the innermost around them."""
+        for index, step in enumerate(steps):
+            if self.is_full:
+                return
+            path = (*at, "steps", index)
+            if path in self.targets.values():
+                self._cut()
+                self._starts[path].append(len(self.found))
+            if isinstance(step, PromptStep):
+                self._cut()
+                self._prompts.append(step.text)
+                self._prompted += 1
+            elif isinstance(step, RepeatStep):
+                self._repeat(step, step.temperature or usual, path)
+            else:
+                self._step(step, step.temperature or usual, path, loop)
+
+    def _step(self, step: RecipeStep, temperature: TemperatureBlock | None, path: Path, loop: _Loop | None) -> None:
+        if isinstance(step, MeasurementStep):
+            self._cut()
+            self._add(Measuring(path, step, temperature))
+        else:
+            self._gather(path, step, temperature)
+        if (end := host_end(step)) is not None:
+            self._cut(end)
+        if conditions := getattr(step, "when", ()):
+            self._cut()
+            self._decide(path, conditions, None, loop)
+
+    def _repeat(self, step: RepeatStep, temperature: TemperatureBlock | None, path: Path) -> None:
+        inside = temperatures(step.steps, temperature)
+        if len(inside) == 1 and not self._is_opened(step, path):
+            self._gather(path, step, inside[0])
+            return
+        is_left = bool(step.until) or _leaves(step.steps)
+        if is_left:
+            self._cut()
+        loop = _Loop(len(self.found))
+        for _ in range(step.times):
+            self.walk(step.steps, temperature, path, loop)
+            if self.is_full:
+                return
+            if step.until:
+                self._cut()
+                self._decide(path, step.until, step.then, loop)
+        if is_left:
+            self._cut()
+        loop.behind = len(self.found)
+
+    def _is_opened(self, step: RepeatStep, path: Path) -> bool:
+        """Tell whether a loop is written out pass by pass, whatever its temperatures."""
+        if path not in self._opened:
+            inner = [((*path, "steps", n), other) for n, other in enumerate(step.steps)]
+            self._opened[path] = bool(step.until) or any(
+                where in self.targets.values()
+                or isinstance(other, MeasurementStep | PromptStep)
+                or (isinstance(other, RepeatStep) and self._is_opened(other, where))
+                or host_end(other) is not None
+                or bool(getattr(other, "when", ()))
+                for where, other in inner
+            )
+        return self._opened[path]
+
+    def _gather(self, path: Path, step: RecipeStep, temperature: TemperatureBlock | None) -> None:
+        if self._gathered and temperature != self._temperature:
+            self._cut()
+        self._gathered.append((path, step))
+        self._temperature = temperature
+
+    def _cut(self, end: HostEnd | None = None) -> None:
+        """End a piece with the steps gathered so far."""
+        if self._gathered:
+            steps, self._gathered = tuple(self._gathered), []
+            self._add(Cycling(steps, self._temperature, end=end))
+
+    def _add(self, piece: Piece) -> None:
+        prompt = " ".join(self._prompts) or None
+        if not self.found and (prompt is not None or isinstance(piece, Measuring)):
+            self.found.append(Cycling((), piece.temperature))
+        self.found.append(replace(piece, prompt=prompt))
+        self._prompts = []
+
+    def _decide(self, path: Path, blocks: Sequence[ConditionBlock], usual: str | None, loop: _Loop | None) -> None:
+        """Judge conditions behind the piece that was added last."""
+        for block in blocks:
+            then, name = then_of(block.then or usual)
+            self._open.append(_Open(len(self.found) - 1, path, block, then, self.targets.get(name), loop))
+
+    def finished(self) -> list[Piece]:
+        """Give the pieces, each with where it leads."""
+        self._cut()
+        led: dict[int, tuple[Decision, ...]] = defaultdict(tuple)
+        touched = {0}
+        for one in self._open:
+            leads = Leads(self._to(one), one.then, one.loop.since if one.loop else 0)
+            led[one.index] += (Decision(one.path, one.block, leads),)
+            if one.then is Then.HOLD or self._is_touched(one.index, leads.to):
+                touched.add(leads.to)
+        touched |= {index + 1 for index in range(len(self.found) - 1) if self._is_touched(index, index + 1)}
+        found: list[Piece] = []
+        for index, piece in enumerate(self.found):
+            decided = replace(piece, decisions=led[index]) if index in led else piece
+            if isinstance(decided, Cycling) and index not in touched:
+                decided = replace(decided, is_continued=True)
+            found.append(decided)
+        return found
+
+    def _to(self, one: _Open) -> int:
+        """Give the index of the piece to which a decision leads; the number of pieces is the end."""
+        if one.then is Then.END:
+            return len(self.found)
+        if one.then is Then.LEAVE and one.loop is not None:
+            return one.loop.behind
+        if one.target is not None:
+            ahead = (start for start in self._starts[one.target] if start > one.index)
+            return next(ahead, len(self.found))
+        return one.index + 1
+
+    def _is_touched(self, before: int, to: int) -> bool:
+        """Tell whether a cell's leads may have been touched on its way from one piece to another."""
+        if to >= len(self.found):
+            return False
+        first, second = self.found[before], self.found[to]
+        is_other = isinstance(first, Measuring) or isinstance(second, Measuring)
+        return is_other or first.temperature != second.temperature or second.prompt is not None
+
+
+def _leaves(steps: Sequence[RecipeStep]) -> bool:
+    """Tell whether a step of a loop, not of one inside it, may leave it."""
+    blocks = [block for step in steps for block in getattr(step, "when", ())]
+    return any(then_of(block.then)[0] is Then.LEAVE for block in blocks)

@@ -1,0 +1,156 @@
+"""How far the charge of a cell may drift between two steps that its voltage ends: what a proof asks of each kind.
+
+Of a full cell, charge that passes with no voltage to end it adds up until a step with one puts the cell between its
+cutoffs again. Of a Li/Li cell what counts is the lithium that has moved from one foil to the other. Of a Li/Cu cell it
+is the lithium on the copper, of which no step without a voltage may strip more than the steps before have plated.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fractions import Fraction
+
+from protocols.current_sign import Direction
+from protocols.execution_order import Leaf, Node
+from protocols.program import PoweredStep, Purpose
+from protocols.proof.effects import Effect
+from protocols.proof.findings import Rule, unproven
+from protocols.proof.intervals import Interval
+
+UNGUARDED_PART = Fraction(1, 10)
+"""Part of a capacity that may pass with no voltage to end it: pulses of 10 to 30 s pass less than a hundredth of it,
+and a host's limit that has to stop a step is a trip, not a plan."""
+_ROUNDED = Fraction(1_000_000_001, 1_000_000_000)
+
+
+class Drift:
+    """The charge that a walk through the steps of a full cell has passed since a voltage last ended a step.
+
+    ``most_ah`` is what may pass without one. Raises Unproven where more may.
+    """
+
+    def __init__(self, most_ah: Fraction) -> None:
+        self._most_ah = most_ah
+
+    def after(self, where: str, step: PoweredStep, effect: Effect, before: Interval, passes: int) -> Interval:
+        """Give the drift after a step, in its pass number ``passes`` of the loops around it."""
+        if step.target_v is not None:
+            return Interval()
+        there = before + effect.net_ah
+        far = max(abs(there.low), abs(there.high))
+        if far > self._most_ah * _ROUNDED:
+            with_whom = f"In pass {passes} of its loop" if passes > 1 else "With the steps before it"
+            raise unproven(
+                Rule.VOLTAGE,
+                where,
+                f"a {step.direction} without a voltage that ends it",
+                f"It may pass {_mah(effect.largest_ah)}.",
+                f"{with_whom} {_mah(far)} pass with no voltage to end them; at most {_mah(self._most_ah)} may.",
+                "Only the host's limit would stop the cell: give the step an end voltage.",
+            )
+        return there
+
+
+class Foils:
+    """The lithium that a walk has moved between the foils of a Li/Li cell, as its steps set it.
+
+    ``most_ah``: what a foil holds. Raises Unproven where more would move.
+    """
+
+    def __init__(self, most_ah: Fraction) -> None:
+        self._most_ah = most_ah
+
+    def after(self, where: str, step: PoweredStep, effect: Effect, before: Interval, passes: int) -> Interval:
+        """Give what has moved after a step, in its pass number ``passes`` of the loops around it."""
+        if effect.set_ah is None or step.purpose is Purpose.CHECK:
+            return before
+        there = before + Interval(effect.set_ah, effect.set_ah)
+        far = max(abs(there.low), abs(there.high))
+        if far > self._most_ah * _ROUNDED:
+            after = f" after {passes} passes" if passes > 1 else ""
+            raise unproven(
+                Rule.CHARGE,
+                where,
+                f"{_mah(far)} moved from one electrode to the other{after}",
+                f"A foil holds at most {_mah(self._most_ah)}: its current collector would be bare.",
+                "Nothing moves it back: is a step's direction, its time or its current meant otherwise?",
+            )
+        return there
+
+
+class Copper:
+    """The lithium on the copper of a Li/Cu cell, as its steps set it; never less than nothing.
+
+    ``most_ah``: what the counter electrode holds. Raises Unproven where a step without a voltage strips more than that.
+    """
+
+    def __init__(self, most_ah: Fraction) -> None:
+        self._most_ah = most_ah
+
+    def after(self, where: str, step: PoweredStep, effect: Effect, before: Interval, passes: int) -> Interval:
+        """Give what is on the copper after a step, in its pass number ``passes`` of the loops around it."""
+        if step.purpose is Purpose.CHECK:
+            return before
+        if step.direction is Direction.DISCHARGE:
+            if effect.set_ah is None and step.constant_a is not None and (step.target_v is None or step.target_v <= 0):
+                what = "plates lithium with neither a time nor a capacity to end it"
+                story = "A healthy cell never reaches that voltage: it plates to the step's ceiling, and the run trips."
+                raise unproven(Rule.ENDS, where, what, story)
+            added = effect.largest_ah if effect.set_ah is None else -effect.set_ah
+            there = before + Interval(Fraction(0) if step.target_v is not None and step.target_v > 0 else added, added)
+            if there.high > self._most_ah * _ROUNDED:
+                after = f" after {passes} passes" if passes > 1 else ""
+                what = f"{_mah(there.high)} plated onto the copper{after}"
+                raise unproven(Rule.CHARGE, where, what, f"The counter electrode holds at most {_mah(self._most_ah)}.")
+            return there
+        if step.target_v is not None:
+            return Interval(Fraction(0), before.high)
+        stripped = effect.largest_ah if effect.set_ah is None else effect.set_ah
+        if stripped > before.low * _ROUNDED:
+            raise unproven(
+                Rule.VOLTAGE,
+                where,
+                f"strips {_mah(stripped)} without a voltage that ends it",
+                f"The steps before it leave {_mah(before.low)} on the copper.",
+                "When that is gone the electrolyte is oxidised until the host's limit: give it an end voltage.",
+            )
+        return Interval(before.low - stripped, before.high - stripped)
+
+
+Guard = Drift | Foils | Copper
+
+
+def walk(
+    guard: Guard, nodes: Sequence[Node], effects: dict[int, Effect], where: str, before: Interval, passes: int = 1
+) -> Interval:
+    """Walk through steps and loops, and give what the guard counts behind them. Raises Unproven.
+
+    A loop adds the same in each pass from the second on, so that its first two passes and its last tell all of it.
+    """
+    for node in nodes:
+        if isinstance(node, Leaf):
+            if isinstance(node.step, PoweredStep):
+                at = f"{where}step {node.number}"
+                before = guard.after(at, node.step, effects[node.number], before, passes)
+            continue
+        first = walk(guard, node.body, effects, where, before, passes)
+        if node.times > 1:
+            first = _later(guard, node.body, node.times, effects, where, first)
+        before = first
+    return before
+
+
+def _later(
+    guard: Guard, body: Sequence[Node], times: int, effects: dict[int, Effect], where: str, first: Interval
+) -> Interval:
+    second = walk(guard, body, effects, where, first, 2)
+    if times == 2 or second == first:
+        return second
+    more = times - 2
+    low, high = (first.low + (second.low - first.low) * more, first.high + (second.high - first.high) * more)
+    before_last = Interval(min(low, high), max(low, high))
+    return walk(guard, body, effects, where, before_last, times)
+
+
+def _mah(charge_ah: Fraction) -> str:
+    return f"{float(charge_ah) * 1000:.4g} mAh"

@@ -1,0 +1,138 @@
+"""What one step does to time and charge at least and at most, whatever the cell under it does.
+
+>>> from protocols.program import Ceiling, ConstantCurrent, Until
+>>> step = ConstantCurrent(0.001, Until(time_s=3600.0, voltage_v=4.0), Ceiling(capacity_ah=0.0011))
+>>> effect = effect_of("step 1", step)
+>>> [float(end) for end in (effect.time_s.low, effect.time_s.high, effect.net_ah.low, effect.net_ah.high)]
+[0.0, 3600.0, 0.0, 0.001]
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from math import isfinite
+
+from protocols.current_sign import Direction
+from protocols.program import PoweredStep, RecordedStep
+from protocols.proof.findings import Rule, unproven
+from protocols.proof.intervals import Interval
+
+_SECONDS_PER_HOUR = 3600
+_NOTHING = Interval()
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """The effect of a step or of a sequence of them.
+
+    ``net_ah``: signed sum of charges, positive charges; ``passed_ah``: most that passes, magnitudes added;
+    ``set_ah``: net charge if each step passes exactly what it sets, None where a step sets no charge;
+    ``largest_ah``: most that one step passes; ``executed``: how many steps are carried out.
+    """
+
+    time_s: Interval = _NOTHING
+    net_ah: Interval = _NOTHING
+    passed_ah: Fraction = Fraction(0)
+    set_ah: Fraction | None = Fraction(0)
+    largest_ah: Fraction = Fraction(0)
+    largest_a: Fraction = Fraction(0)
+    executed: int = 0
+
+    def then(self, other: Effect) -> Effect:
+        """Give the effect of this one and then the other."""
+        return Effect(
+            self.time_s + other.time_s,
+            self.net_ah + other.net_ah,
+            self.passed_ah + other.passed_ah,
+            None if self.set_ah is None or other.set_ah is None else self.set_ah + other.set_ah,
+            max(self.largest_ah, other.largest_ah),
+            max(self.largest_a, other.largest_a),
+            self.executed + other.executed,
+        )
+
+    def repeated(self, times: int) -> Effect:
+        """Give the effect of so many passes."""
+        return Effect(
+            self.time_s * times,
+            self.net_ah * times,
+            self.passed_ah * times,
+            None if self.set_ah is None else self.set_ah * times,
+            self.largest_ah,
+            self.largest_a,
+            self.executed * times,
+        )
+
+    def or_less(self) -> Effect:
+        """Give the effect where it may be left out: of a pass that the run may skip."""
+        return Effect(
+            self.time_s | _NOTHING,
+            self.net_ah | _NOTHING,
+            self.passed_ah,
+            self.set_ah,
+            self.largest_ah,
+            self.largest_a,
+            self.executed,
+        )
+
+
+def effect_of(where: str, step: RecordedStep) -> Effect:
+    """Give the effect of a step. Raises Unproven where a value means nothing, or where nothing ends the step."""
+    _values(where, step)
+    if not isinstance(step, PoweredStep):
+        if step.until.time_s is None:
+            raise unproven(Rule.ENDS, where, "a rest without a time", "Nothing ends it: the run would wait for ever.")
+        return Effect(time_s=Interval.exactly(step.until.time_s), executed=1)
+    return _powered(where, step)
+
+
+def _powered(where: str, step: PoweredStep) -> Effect:
+    largest = step.largest_a
+    if largest is None:
+        raise unproven(Rule.CURRENT, where, "a held voltage without a current limit", "Its current has no bound.")
+    current = Fraction(largest)
+    until, ceiling = step.until, step.ceiling
+    # The time in which a constant current passes a charge is exact; of a falling current it is at least that.
+    is_constant = step.constant_a is not None
+    times = [Fraction(time_s) for time_s in (until.time_s, ceiling.time_s) if time_s is not None]
+    charges = [Fraction(charge_ah) for charge_ah in (until.capacity_ah, ceiling.capacity_ah) if charge_ah is not None]
+    if is_constant:
+        times += [charge * _SECONDS_PER_HOUR / current for charge in charges]
+    if not times:
+        ends = "It ends at its voltage or its current only, and a cell may never get there"
+        raise unproven(Rule.ENDS, where, "no bound on its time", f"{ends}: the current would flow for ever.")
+    longest = min(times)
+    most = min([*charges, current * longest / _SECONDS_PER_HOUR])
+    ends_early = until.voltage_v is not None or until.current_a is not None or not is_constant
+    own = [] if until.time_s is None else [Fraction(until.time_s)]
+    own += [] if until.capacity_ah is None else [Fraction(until.capacity_ah) * _SECONDS_PER_HOUR / current]
+    at_least = Fraction(0) if ends_early or not own else min(own)
+    least_ah = at_least * current / _SECONDS_PER_HOUR
+    sign = 1 if step.direction is Direction.CHARGE else -1
+    net = Interval(least_ah, most) if sign > 0 else Interval(-most, -least_ah)
+    set_ah = sign * min(own) * current / _SECONDS_PER_HOUR if own and is_constant else None
+    return Effect(Interval(at_least, longest), net, most, set_ah, most, current, 1)
+
+
+def _values(where: str, step: RecordedStep) -> None:
+    """See that each number means what it says."""
+    until, ceiling = step.until, step.ceiling
+    told = {
+        "time": until.time_s,
+        "capacity": until.capacity_ah,
+        "taper current": until.current_a,
+        "ceiling of time": ceiling.time_s,
+        "ceiling of charge": ceiling.capacity_ah,
+    }
+    for name, value in told.items():
+        if value is not None and not (isfinite(value) and value > 0):
+            raise unproven(Rule.VALUES, where, f"a {name} of {value:g}", "The step would end as it begins.")
+    for name, value in {"target voltage": step.target_v, "end voltage": until.voltage_v}.items():
+        if value is not None and not isfinite(value):
+            raise unproven(Rule.VALUES, where, f"a {name} of {value:g}", "No voltage ever reaches it.")
+    largest = step.largest_a
+    if isinstance(step, PoweredStep) and largest is not None and not (isfinite(largest) and largest > 0):
+        raise unproven(Rule.VALUES, where, f"a current of {largest:g} A", "A step that passes nothing is a rest.")
+    if isinstance(step, PoweredStep) and largest and until.current_a is not None and until.current_a >= largest:
+        what = f"a taper current of {until.current_a * 1e3:.6g} mA"
+        raise unproven(Rule.VALUES, where, what, f"It is not below the step's {largest * 1e3:.6g} mA: it ends at once.")

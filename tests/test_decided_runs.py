@@ -1,0 +1,258 @@
+"""Runs that decide by what is measured, on the simulated rack: loops left, persons asked, steps ended."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from drivers.interfaces import EndReason
+from orchestrator.events import EventKind
+from orchestrator.runs.request import RunRequest
+from orchestrator.runs.run import Run
+from orchestrator.states import RunState
+from orchestrator.store import Store
+from orchestrator.tables.run_data import RunData
+from protocols import load_cell, resolve
+from protocols.loading import parse_recipe
+from simulators.faults import Fault, Spoil
+from tests.rig import CHANNEL, open_rig
+from tests.service_rig import check_rows, serving, state
+from tests.station_rig import RECIPE, StationRig, eis_request, measuring_service
+
+_HEAD = """
+name: decided
+title: decided
+for: [KIND]
+record: {every: 60 s, on_voltage_change: 5 mV}
+steps:
+"""
+_CHARGED = "guards: {open_circuit: {low: 2.8 V, high: 4.0 V}}\n"
+_CYCLE = """
+      - {step: constant_current, direction: charge, current: 4 C, until: {voltage: 4.0 V}}
+      - {step: constant_current, direction: discharge, current: 4 C, until: {voltage: 2.8 V}}
+"""
+
+
+def request(steps: str, cell: str = "bare-lfp", more: str = _CHARGED) -> RunRequest:
+    """Give a run of steps on a shipped cell."""
+    head = _HEAD.replace("KIND", "lfp" if cell.endswith("lfp") else "li-li").replace("steps:", f"{more}steps:")
+    return RunRequest(resolve(parse_recipe(head + steps), load_cell(cell)), CHANNEL, "decided")
+
+
+async def until(done: Callable[[], bool], within_s: float = 400_000.0, step_s: float = 20.0) -> None:
+    """Wait until something is so."""
+    async with asyncio.timeout(within_s):
+        while True:
+            if done():
+                return
+            await asyncio.sleep(step_s)
+
+
+def told(store: Store, run: Run, kind: EventKind) -> list[dict[str, Any]]:
+    """Give the data of a run's events of a kind."""
+    return [json.loads(it.data_json or "{}") for it in store.events(run.run_id) if it.kind == kind]
+
+
+def halves(store: Store, run: Run) -> list[tuple[int, int, int]]:
+    """Give segment, cycle and half-cycle of each executed step of the program."""
+    return [(it.place.segment, it.place.cycle, it.place.half_cycle) for it in RunData(store, run.run_id).steps]
+
+
+_FADES = f"""
+  - step: repeat
+    times: 6
+    until: {{capacity_below: 98 % of cycle 2, then: THEN}}
+    steps:{_CYCLE}
+  - {{step: constant_current, direction: charge, current: 1 C, until: {{time: 5 min, voltage: 4.0 V}}}}
+"""
+_WALKED = [(0, 1, 1), (0, 1, 2), (1, 2, 3), (1, 2, 4), (2, 3, 5), (2, 3, 6), (6, 4, 7)]
+
+
+@pytest.mark.parametrize("cut", ["not", "in the last step", "behind the decision"])
+async def test_loop_is_left_where_the_capacity_has_fallen_and_a_restart_decides_the_same(
+    store: Store, cut: str
+) -> None:
+    """Three passes run, three are left out without a hole in the cycles; a restart on the way changes none of it."""
+    async with open_rig(cells={CHANNEL: "bare-lfp"}) as rig:
+        async with serving(rig, store) as service:
+            run = service.submit(request(_FADES.replace("THEN", "leave")), "ada")
+            if cut == "in the last step":
+                await until(lambda: run.progress.index == 2 and run.last is not None and run.last.step_count == 2)
+            elif cut == "behind the decision":
+                await until(lambda: run.progress.index == 2 and run.last is not None and run.last.step_count == 2)
+                await until(lambda: run.progress.index == 6, step_s=0.5)
+            else:
+                await until(lambda: run.state.is_over)
+        if cut != "not":
+            await asyncio.sleep(2000.0)
+            async with serving(rig, store) as service:
+                await until(lambda: all(run.state.is_over for run in service.runs) and bool(service.runs))
+        (decided,) = told(store, run, EventKind.DECIDED)
+        assert (decided["segment"], decided["to"], decided["then"], decided["below"]) == (2, 6, "leave", 0.98)
+        assert decided["value"] == pytest.approx(0.971, abs=0.003)
+        assert halves(store, run) == _WALKED
+        assert [it.cycle for test in store.tests(run.run_id) for it in store.cycles(test.id)] == [1, 2, 3, 4]
+        assert len(told(store, run, EventKind.CONDITION_UNKNOWN)) == 1
+        check_rows(rig, store, run.run_id)
+
+
+async def test_run_ends_with_the_condition_as_its_reason(store: Store) -> None:
+    """``then: end`` leaves everything else out; the run is completed, and says by what."""
+    async with open_rig(cells={CHANNEL: "bare-lfp"}) as rig, serving(rig, store) as service:
+        run = service.submit(request(_FADES.replace("THEN", "end")), "ada")
+        await until(lambda: run.state.is_over)
+        assert state(run) is RunState.COMPLETED
+        assert run.reason.startswith("program finished: capacity 97")
+        assert [test.segment for test in store.tests(run.run_id)] == [0, 1, 2]
+        assert run.update().cycle == 3
+
+
+@pytest.mark.parametrize("restarts", [False, True])
+async def test_recipe_holds_the_run_once_and_a_person_resumes_it_behind_the_decision(
+    store: Store, restarts: bool
+) -> None:
+    """``then: hold`` waits for a person; resumed, also by another service, the run goes on with the next pass."""
+    hold = _FADES.replace("THEN", "hold").replace("times: 6", "times: 3")
+    async with open_rig(cells={CHANNEL: "bare-lfp"}) as rig:
+        async with serving(rig, store) as service:
+            run = service.submit(request(hold), "ada")
+            await until(lambda: run.state is RunState.HOLDING)
+            assert "the recipe holds it behind segment 3: capacity 97" in run.reason
+            if not restarts:
+                await service.resume(run.run_id, "ada")
+                await until(lambda: run.state.is_over)
+        if restarts:
+            async with serving(rig, store) as service:
+                await until(lambda: bool(service.runs))
+                run = await service.resume(run.run_id, "bob")
+                await until(lambda: run.state.is_over)
+        assert state(run) is RunState.COMPLETED
+        assert [test.segment for test in store.tests(run.run_id)] == [0, 1, 2, 3]
+        assert len(told(store, run, EventKind.DECIDED)) == 1
+
+
+async def test_run_waits_for_a_person_where_the_recipe_asks_for_one(store: Store) -> None:
+    """At a prompt the cell rests until somebody resumes the run, who is not asked again after a restart."""
+    charge = "  - {step: constant_current, direction: charge, current: 1 C, until: {time: 5 min, voltage: 4.0 V}}\n"
+    async with open_rig(cells={CHANNEL: "bare-lfp"}) as rig:
+        async with serving(rig, store) as service:
+            run = service.submit(request(f"{charge}  - {{step: prompt, text: Fill the oven.}}\n{charge}"), "ada")
+            await until(lambda: run.state is RunState.AWAITING_OPERATOR)
+            assert run.reason == "Fill the oven.; then resume the run"
+            await asyncio.sleep(600.0)
+            assert len(store.tests(run.run_id)) == 1
+        async with serving(rig, store) as service:
+            await until(lambda: bool(service.runs))
+            run = await service.resume(run.run_id, "bob")
+            await until(lambda: run.state.is_over)
+        assert state(run) is RunState.COMPLETED
+        assert len(told(store, run, EventKind.PERSON_ASKED)) == 1
+
+
+_COLLAPSES = """
+  - step: constant_current
+    direction: discharge
+    current: 1 mA/cm2
+    until: {time: 20 h, collapse: {below: 30 %, after: 10 min}}
+    when: {ended_by: host, then: go to look}
+  - {step: constant_current, direction: charge, current: 1 mA/cm2, until: {time: 1 h}}
+  - {step: rest, name: look, until: {time: 10 h, drift_below: 1 mV/h}}
+"""
+_BEHIND = """    until:
+      - {cycles: 4}
+      - {time: 1 h, then: hold}
+"""
+_MARKED = "guards: {short: {policy: mark, reason: the collapse ends the plating}}\n"
+
+
+@pytest.mark.parametrize("trouble", ["none", "the tester is silent", "restart in the step", "restart behind it"])
+async def test_plating_ends_when_its_voltage_collapses_whatever_comes_between(store: Store, trouble: str) -> None:
+    """The step is stopped and confirmed, all its records are stored, and the run goes to the step that it names."""
+    request_ = request(_COLLAPSES, "bare-li-li", _MARKED)
+    async with open_rig(cells={CHANNEL: "bare-li-li"}) as rig:
+        async with serving(rig, store) as service:
+            run = service.submit(request_, "ada")
+            await asyncio.sleep(3600.0)
+            if trouble == "the tester is silent":
+                rig.tester.faults.before("stop", lambda *_: rig.bench.wire.spoil(Fault(Spoil.SILENT, None, None)))
+            if trouble != "restart in the step":
+                rig.bench.tester.short_cell(CHANNEL, 1.0)
+                await until(lambda: bool(told(store, run, EventKind.HOST_END)), 600.0, 1.0)
+            if trouble == "the tester is silent":
+                await until(lambda: run.state is RunState.UNKNOWN, 6000.0)
+                assert "not confirmed" in run.reason
+                rig.tester.faults.mend()
+                rig.bench.wire.mend()
+            elif trouble == "restart behind it":
+                await until(lambda: bool(told(store, run, EventKind.SEGMENT_ENDED)), 600.0, 0.1)
+            if not trouble.startswith("restart"):
+                await until(lambda: run.state.is_over)
+        if trouble == "restart in the step":
+            rig.bench.tester.short_cell(CHANNEL, 1.0)
+        if trouble.startswith("restart"):
+            await asyncio.sleep(600.0)
+            async with serving(rig, store) as service:
+                await until(lambda: bool(service.runs) and service.runs[-1].state.is_over)
+                run = service.runs[-1]
+        assert (state(run), run.reason) == (RunState.COMPLETED, "program finished")
+        assert [test.segment for test in store.tests(run.run_id)] == [0, 2]
+        assert [it["segment"] for it in told(store, run, EventKind.SEGMENT_ENDED)] == [0, 2]
+        (decided,) = told(store, run, EventKind.DECIDED)
+        assert (decided["to"], decided["reason"]) == (2, "the step before ended by host")
+        assert store.open_intents() == []
+        check_rows(rig, store, run.run_id)
+
+
+@pytest.mark.parametrize("restarts", [False, True])
+async def test_condition_behind_a_spectrum_holds_the_run_and_leads_out_of_the_loop(
+    station_rig: StationRig, store: Store, restarts: bool
+) -> None:
+    """Each pass ends with a measurement: the first holds once, the second leaves, also with another service."""
+    text = RECIPE.replace("    times: 2\n    steps:\n      - step", f"    times: 3\n{_BEHIND}    steps:\n      - step")
+    async with measuring_service(station_rig, store) as service:
+        run = service.submit(eis_request(text=text), "ada")
+        await until(lambda: run.state is RunState.HOLDING)
+        assert run.reason.startswith("the recipe holds it behind segment 4: time ")
+        if not restarts:
+            await service.resume(run.run_id, "ada")
+            await until(lambda: run.state.is_over)
+    if restarts:
+        async with measuring_service(station_rig, store) as service:
+            await until(lambda: bool(service.runs))
+            run = await service.resume(run.run_id, "bob")
+            await until(lambda: run.state.is_over)
+    assert state(run) is RunState.COMPLETED
+    assert run.reason == "program finished: cycles 4, at least 4"
+    assert [test.segment for test in store.tests(run.run_id)] == [0, 1, 2, 3, 4, 5]
+    assert [it["then"] for it in told(store, run, EventKind.DECIDED)] == ["hold", "leave"]
+    assert [it.cycle for it in store.measurements(run.run_id)] == [0, 2, 4]
+
+
+async def test_titration_ends_where_its_pulse_meets_the_voltage(store: Store) -> None:
+    """Pulses and rests follow each other without a contact check until a pulse ends by its voltage; then the charge."""
+    steps = """
+  - {step: constant_current, direction: charge, current: 4 C, until: {time: 6 min, voltage: 4.0 V}}
+  - step: repeat
+    times: 60
+    steps:
+      - step: constant_current
+        direction: discharge
+        current: 4 C
+        until: {time: 3 min, voltage: 2.8 V}
+        when: {ended_by: voltage}
+      - {step: rest, until: {time: 2 min}}
+  - {step: constant_current, direction: charge, current: 4 C, until: {time: 3 min, voltage: 4.0 V}}
+"""
+    async with open_rig(cells={CHANNEL: "bare-lfp"}) as rig, serving(rig, store) as service:
+        run = service.submit(request(steps), "ada")
+        await until(lambda: run.state.is_over)
+        (decided,) = told(store, run, EventKind.DECIDED)
+        assert decided["to"] == len(run.request.program.segments) - 1 > decided["segment"] + 40
+        data = RunData(store, run.run_id)
+        assert [cycle.cycle for cycle in data.cycles] == [1, 2]
+        assert [it.cycle for test in store.tests(run.run_id) for it in store.cycles(test.id)] == [1, 2]
+        assert data.cycles[0].discharge_end_reason is EndReason.VOLTAGE
