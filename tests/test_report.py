@@ -283,6 +283,14 @@ def test_title_that_two_pages_share_is_whole_and_one_line_of_the_outline() -> No
     assert len(PdfReader(BytesIO(document)).outline) == 1
 
 
+def test_short_words_of_a_table_are_not_parted() -> None:
+    """A label such as ``A17-1`` was parted behind its hyphen; a path may be, and sentences are."""
+    rows = [("A17-1", "two words", "/a/path/that/is/long/enough-to-be-parted", "3.2")]
+    text = page(Report("g", "k", "t", (Chapter("c", [table(("label", "b", "c", "d"), rows, (3,))]),))).decode()
+    classes = dict(re.findall(r'<td data-head="(.)[^"]*"(?: class="(\w+)")?>', text))
+    assert classes == {"l": "word", "b": "", "c": "", "d": "number"}
+
+
 def test_long_tables_are_thinned_evenly_and_say_so() -> None:
     """The first and the last row stay; the note has how many there were."""
     kept, note = thinned(list(range(1000)), "cycles")
