@@ -182,7 +182,7 @@ def test_runs_from_files_of_other_programs_have_no_recipe_to_differ_in(store: St
     runs = []
     for name in ("a.csv", "b.csv"):
         lines = [f"{5 * n},{3 + n / 100},{0.001 if n < 10 else -0.001}" for n in range(20)]
-        (tmp_path / name).write_text("\n".join(("Test Time / s,Voltage / V,Current / A", *lines)))
+        (tmp_path / name).write_text("\n".join(("Test Time / s,Voltage / V,Current / A", *lines, "")))
         runs.append(str(imported(store, tmp_path / name, started_unix_s=1.7e9).run_id))
     (reason,) = not_comparable([RunData(store, run_id) for run_id in runs])
     assert reason == f"recipes that are not known: {runs[0]}, {runs[1]} from files of other programs"
@@ -284,8 +284,8 @@ def test_title_that_two_pages_share_is_whole_and_one_line_of_the_outline() -> No
 
 
 def test_short_words_of_a_table_are_not_parted() -> None:
-    """A label such as ``A17-1`` was parted behind its hyphen; a path may be, and sentences are."""
-    rows = [("A17-1", "two words", "/a/path/that/is/long/enough-to-be-parted", "3.2")]
+    """A label such as ``bare-1`` was parted behind its hyphen; a path may be, and sentences are."""
+    rows = [("bare-1", "two words", "/a/path/that/is/long/enough-to-be-parted", "3.2")]
     text = page(Report("g", "k", "t", (Chapter("c", [table(("label", "b", "c", "d"), rows, (3,))]),))).decode()
     classes = dict(re.findall(r'<td data-head="(.)[^"]*"(?: class="(\w+)")?>', text))
     assert classes == {"l": "word", "b": "", "c": "", "d": "number"}

@@ -88,7 +88,7 @@ def _(block: TextTable, parent: ET.Element) -> None:
             if column in block.numeric:
                 cell.set("class", "number")
             elif cell.tag == "td" and 0 < len(text := cell.text or "") <= _SHORT and " " not in text:
-                # A label such as ``A17-1`` is not parted behind its hyphen.
+                # A label such as ``bare-1`` is not parted behind its hyphen.
                 cell.set("class", "word")
     if block.title:
         caption = ET.Element("caption")
