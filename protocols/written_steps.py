@@ -43,7 +43,10 @@ FileName = Annotated[
     str, WithJsonSchema({"type": "string", "pattern": f"^{FILE_PATTERN}$"}), AfterValidator(_file_name)
 ]
 # A value, several in one text, or a list of them; what it is used for decides what it must be.
-Scalar = Annotated[str, StringConstraints(max_length=200)]
+# A file's number is read as its text; an editor knows it as a number.
+Scalar = Annotated[
+    str, StringConstraints(max_length=200), WithJsonSchema({"type": ["string", "number", "boolean"], "maxLength": 200})
+]
 Given = Scalar | Annotated[list[Scalar], Field(max_length=1000)]
 
 
