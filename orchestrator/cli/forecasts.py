@@ -73,7 +73,7 @@ def forecast(
     loaded, what = set_recipe(recipe, set_values or ()), set_cell(cell, set_values or ())
     program = resolve(loaded, what)
     if not simulate and plot is None:
-        _tell(program, json=json)
+        tell(program, json=json)
         return
     if plot is not None:
         need("report")
@@ -83,7 +83,7 @@ def forecast(
         there = Path(folder) / "forecast.db"
         run_id, ended = _simulated(loaded, what, there, seed)
         if plot is not None:
-            _draw(there, run_id, plot, f"{loaded.name} on {what.name}")
+            draw(there, run_id, plot, f"{loaded.name} on {what.name}")
         _tell_both(program, there, run_id, ended, json=json)
 
 
@@ -98,7 +98,7 @@ def _simulated(recipe: Recipe, cell: Cell, store: Path, seed: int) -> tuple[str,
     return result.run_id, f"{result.state.value}: {result.reason}" if result.reason else result.state.value
 
 
-def _draw(store: Path, run_id: str, file: Path, title: str) -> None:
+def draw(store: Path, run_id: str, file: Path, title: str) -> None:
     """Draw a run over time into a file whose ending says its kind."""
     from orchestrator.cli.plot import kind_of
     from orchestrator.report.journal_page import Page, encoded, style
@@ -116,7 +116,8 @@ def _draw(store: Path, run_id: str, file: Path, title: str) -> None:
         fail(f"{file} cannot be written ({err.strerror}); give another --plot", FAILED)
 
 
-def _tell(program: Program, *, json: bool) -> None:
+def tell(program: Program, *, json: bool) -> None:
+    """Print the forecast of a program: its sums, then each step."""
     from protocols.expected_path import notes
     from protocols.forecast import forecast as ahead_of
     from protocols.step_forecast import steps_ahead
