@@ -1,4 +1,4 @@
-"""``cellrig recipe``: list, show and check recipes."""
+"""``cellrig recipe``: list, write, show, check and forecast recipes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
-from orchestrator.cli import forecasts
+from orchestrator.cli import forecasts, new_recipe
 from orchestrator.cli.arguments import (
     DEFAULT_STORE,
     BenchFile,
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 _INDENT = 2
 
 app = typer.Typer(
-    help="List, show, check and forecast recipes.",
+    help="List, write, show, check and forecast recipes.",
     epilog=examples("cellrig recipe list", "cellrig recipe check li-li-0.4 --cell bare-li-li"),
     no_args_is_help=True,
 )
@@ -146,6 +146,15 @@ def schema() -> None:
 
     print_json(recipe_schema())
 
+
+app.command(
+    "new",
+    epilog=examples(
+        "cellrig recipe new mine.yaml --kind li-li --test critical-current --yes",
+        "cellrig recipe new rate.yaml --kind lfp --test rate --current 'C/10, 1 C' --cycles 3",
+        "cellrig recipe new plated.yaml",
+    ),
+)(new_recipe.new)
 
 app.command(
     "forecast",
