@@ -64,7 +64,8 @@ def chi_text(points: pl.DataFrame, note: str) -> str:
         _CHI_HEADER,
         "",
     ]
-    return "\r\n".join([*head, *map(_chi_line, points.select(_POINT).iter_rows())])
+    # The last line has its end, or a reader could not tell a whole number from the beginning of one.
+    return "".join(f"{line}\r\n" for line in (*head, *map(_chi_line, points.select(_POINT).iter_rows())))
 
 
 def _chi_line(point: tuple[float, float, float]) -> str:
