@@ -130,7 +130,7 @@ def test_name_that_no_text_stands_for_is_refused(store: Store, tmp_path: Path) -
     ("column", "value", "words"),
     [
         (0, "1e300", "record 28: test_time_s is 1e"),
-        (1, "-5", "record 28: unix_time_s is -5"),
+        (1, "-90000", "record 28: unix_time_s is -90000"),
         (1, "1e300", "record 28: unix_time_s is 1e"),
         (2, "1e308", "record 28: voltage_v is 1e"),
         (3, "-1e308", "record 28: current_a is -1e"),
