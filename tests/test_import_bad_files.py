@@ -210,3 +210,20 @@ def test_names_that_a_run_bears_are_one_line_of_letters(store: Store, tmp_path: 
     for option in (("--label", 65 * "x"), ("--label", "a\x07"), ("--channel", "a\n")):
         done = cellrig("import", path, *option, "--dry-run")
         refused(done, 2, "at most 64 letters, and no control characters")
+
+
+def test_current_against_the_voltage_is_refused_where_no_word_says_its_sign(store: Store, tmp_path: Path) -> None:
+    """A table without kinds of steps whose positive current discharges is seen by the voltage, which every cell has."""
+    path = half_cycles(tmp_path / "a.bdf.csv")
+    lines = [line.rpartition(",")[0] for line in path.read_text().splitlines()]
+    path.write_text("\n".join(lines) + "\n")
+    done = imported(store, path)
+    (sign,) = [one for one in done.decisions if one.what == "sign of the current"]
+    assert "the voltage follows the current at 3 of 3 changes" in sign.told_by
+    turned = [line.split(",") for line in lines[1:]]
+    rows = [",".join([*row[:3], str(-float(row[3])), *row[4:]]) for row in turned]
+    path.write_text("\n".join([lines[0], *rows]) + "\n")
+    with pytest.raises(ImportFailed, match="the voltage falls where the current rises, at 3 of 3 changes"):
+        imported(store, path)
+    run_id = imported(store, path, positive="discharge").run_id
+    assert sample_table(store, run_id)["current_a"][1] == 1e-3
