@@ -6,6 +6,7 @@ import json
 import os
 import random
 import re
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from orchestrator.importing.errors import ImportFailed
 from orchestrator.store import Store
 from orchestrator.tables.sample_table import sample_table
 from orchestrator.tables.sidecar import sidecar_path
+from orchestrator.tables.table_files import NotATable, read_table
 from tests.command_line import cellrig, refused
 from tests.export_rig import exported
 from tests.import_rig import AT, BDF, UTC_ZONE, half_cycles, imported
@@ -53,6 +55,20 @@ def test_damaged_file_ends_in_a_sentence(store: Store, tmp_path: Path, ending: s
         except ImportFailed:
             refusals += 1
     assert refusals > 20
+
+
+def test_no_bit_of_the_rows_of_a_parquet_file_changes_unseen(store: Store, tmp_path: Path) -> None:
+    """Its pages have checksums: a disk that has turned a bit gives no other voltage."""
+    run_id = imported(store, half_cycles(tmp_path / "a.bdf.csv")).run_id
+    whole = exported(store, run_id, "bdf-parquet", tmp_path / "out").files[0].read_bytes()
+    path, chance = tmp_path / "b.parquet", random.Random(17)
+    told = read_table(tmp_path / "out" / f"{run_id}.bdf.parquet")
+    for at in chance.sample(range(4, whole.index(b"schema", 4)), 60):
+        data = bytearray(whole)
+        data[at] ^= 1 << chance.randrange(8)
+        path.write_bytes(data)
+        with suppress(NotATable):
+            assert read_table(path).equals(told)
 
 
 @pytest.mark.parametrize("ending", ["csv", "xlsx", "bdf-parquet"])
