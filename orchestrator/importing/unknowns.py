@@ -46,7 +46,7 @@ def with_sign(table: pl.DataFrame, options: ImportOptions, decisions: Decisions,
         return table
     largest = table["current_a"].abs().max()
     if not isinstance(largest, float) or not largest:
-        decisions.add("sign of the current", "none flows", "the file")
+        decisions.add("sign of the current", "unknown" if largest is None else "none flows", "the file")
         return table
     flows = pl.col("current_a").abs() > 0.01 * largest
     charge = pl.col("mode").is_in(CHARGES) & flows
