@@ -185,6 +185,16 @@ def test_more_steps_than_can_be_judged_are_refused() -> None:
     assert "saw more than 3000 steps" in told
 
 
+def test_more_keys_than_can_be_judged_are_refused() -> None:
+    """Few steps of many keys are bounded as well, before they are made."""
+    keys = ", ".join(f"k{n}: $a" for n in range(200))
+    text = (
+        f"{_HEAD}steps:\n- step: for_each\n  values: {{a: from 1 to 900 in steps of 1 s}}\n  steps:\n  - {{{keys}}}\n"
+    )
+    (told,) = _told(Document("mine.yaml", text))
+    assert "more than 100000 keys and values once it is expanded" in told
+
+
 def test_phase_gives_its_steps_what_they_do_not_have() -> None:
     """Record and temperature of a phase, but for the steps that have their own."""
     phase = "- step: phase\n  record: {every: 1 s}\n  temperature: 60 degC\n  steps:\n"

@@ -4,16 +4,34 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 
-from protocols.errors import RecipeProblem
+from protocols.errors import RecipeError, RecipeProblem
 from protocols.written_steps import VARIABLE_PATTERN
 from protocols.yaml_document import Node
 
 _USED = re.compile(rf"\$({VARIABLE_PATTERN})")
 # Keys whose value is text for people, in which a name may stand anywhere.
 _PROSE = frozenset({"title", "description", "why", "reason", "text"})
+
+
+NODES_MAX = 100_000
+"""Keys and values of an expanded recipe: three times what its plain steps have."""
+
+
+@dataclass(slots=True)
+class Room:
+    """What is left of the keys and values that one recipe may have once it is expanded."""
+
+    nodes: int = NODES_MAX
+
+    def take(self, node: Node, file: str) -> None:
+        """Take the room of one. Raises RecipeError where there is none."""
+        self.nodes -= 1
+        if self.nodes < 0:
+            seen, wanted = f"more than {NODES_MAX} keys and values once it is expanded", "fewer values, or `repeat`"
+            raise RecipeError([RecipeProblem(file, node.line, "steps", seen, wanted)])
 
 
 @dataclass(slots=True)
@@ -29,10 +47,11 @@ class Scope:
     declared: frozenset[str] = frozenset()
     used: set[str] = field(default_factory=set)
     problems: list[RecipeProblem] = field(default_factory=list)
+    room: Room = field(default_factory=Room)
 
     def with_names(self, names: Mapping[str, Node]) -> Scope:
         """Give the scope of steps inside that know more names."""
-        return Scope({**self.names, **names}, self.file, self.own_file, self.declared, self.used, self.problems)
+        return replace(self, names={**self.names, **names})
 
     def refuse(self, line: int, place: str, seen: str, expected: str) -> None:
         """Note what is wrong at a line of this file."""
@@ -43,6 +62,7 @@ class Scope:
         return self._filled(node, place, is_prose=place.rpartition(".")[2] in _PROSE)
 
     def _filled(self, node: Node, place: str, *, is_prose: bool) -> Node:
+        self.room.take(node, self.file)
         if isinstance(node.value, dict):
             inner = {
                 key: self._filled(one, f"{place}.{key}".removeprefix("."), is_prose=key in _PROSE)
