@@ -200,6 +200,11 @@ class ConditionBlock(FileModel):
         return tuple(found)
 
     @property
+    def asks_for_resistance(self) -> bool:
+        """Whether it is about a step with current before it."""
+        return self.resistance_below is not None or self.resistance_above is not None
+
+    @property
     def asks_for_drift(self) -> bool:
         """Whether it is about the rest before it."""
         return self.drift_below is not None or self.drift_above is not None

@@ -206,14 +206,15 @@ class _Resolver:
         if current_a is None or window is None:
             return
         cutoffs = self._outermost(piece)
+        checks: list[ConstantCurrent] = []
         for sign, volts in zip((1, -1), (cutoffs[1], cutoffs[0]), strict=True):
             until = Until(time_s=float(CHECK_TIME_S), voltage_v=float(volts))
             bound = self._ceiling("The check block", current_a, Ends(time_s=CHECK_TIME_S, shortened=True))
-            self.done.append(
+            checks.append(
                 ConstantCurrent(float(sign * current_a), until, bound, record=_CHECK_RECORD, purpose=Purpose.CHECK)
             )
-        self._checks = tuple(step for step in self.done if isinstance(step, ConstantCurrent))
-        self._check_a = current_a
+            self.done.append(checks[-1])
+        self._checks, self._check_a = tuple(checks), current_a
         low, high = self._measurable(piece) or window
         if high <= low:
             self.refuse("The check block", f"cannot measure {low} ohm at {_milliamperes(current_a)}")

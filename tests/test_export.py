@@ -12,7 +12,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from orchestrator.cli.export import _SHOWN_ROWS
+from orchestrator.cli.export import _LEAST_SHOWN
 from orchestrator.export.errors import AlreadyThere, ExportError, NothingToExport
 from orchestrator.export.exporting import export_runs
 from orchestrator.export.formats import OURS, ExportFormat, find_format, offered_formats
@@ -73,7 +73,7 @@ def test_every_format_writes_a_run(store: Store, run_id: str, tmp_path: Path, wr
 
 
 def test_command_writes_names_and_tells(store: Store, run_id: str, tmp_path: Path) -> None:
-    """A file in the present folder, a name of one's own, a folder for several runs; the paths are printed."""
+    """A file here, a name of one's own, a folder for several runs or a bare name; the paths are printed."""
     other = made(store, ())
     for run in (run_id, other):
         store.set_run_state(run, "completed", "", 0.0)
@@ -86,6 +86,10 @@ def test_command_writes_names_and_tells(store: Store, run_id: str, tmp_path: Pat
     assert [row["files"][0] for row in told["exports"]] == [f"new/deep/{run}.bdf.csv" for run in (run_id, other)]
     assert all((tmp_path / file).is_file() for row in told["exports"] for file in row["files"])
     assert several.stderr == ""
+    one = cellrig("export", run_id, "--to", "csv", "-o", "tables", *at, cwd=tmp_path)
+    assert (one.stdout, one.stderr) == (f"tables/{run_id}.csv\n", "")
+    (tmp_path / "mine").write_text("")
+    refused(cellrig("export", run_id, "--to", "csv", "-o", "mine", *at, cwd=tmp_path), 1, "mine is there already")
     folder = cellrig("export", other, "--to", "pyprobe", "-o", "A17", *at, cwd=tmp_path)
     assert folder.stdout == "A17\n"
     assert sorted(path.name for path in (tmp_path / "A17").iterdir()) == [
@@ -354,10 +358,27 @@ def test_progress_counts_every_record(store: Store, long_run: str) -> None:
     rows = sum(batch.height for batch in source.batches(rows=4000))
     assert [done for done, _ in told] == sorted(done for done, _ in told)
     assert told[-1] == (rows, rows)
-    assert rows < _SHOWN_ROWS
+    assert rows < _LEAST_SHOWN["records"]
 
 
 def test_run_without_spectra_says_so(store: Store, tmp_path: Path) -> None:
     """Formats for spectra refuse a run that has none, in a sentence."""
     with pytest.raises(NothingToExport, match="has no impedance spectrum"):
         exported(store, made(store), "impedance-csv", tmp_path)
+
+
+@pytest.mark.parametrize(("to", "said"), [("impedance-csv", "no impedance spectrum"), ("bdf-csv", "no record")])
+def test_run_that_has_nothing_hinders_no_other(store: Store, run_id: str, tmp_path: Path, to: str, said: str) -> None:
+    """Before and behind it the others are written and told; what it lacks is said, and the exit status is 1."""
+    empty = RunMaker(store, PROGRAM).run_id
+    again = made(store)
+    add_spectrum(store, again)
+    words = ("export", run_id, empty, again, "--to", to, "-o", tmp_path / "out", "--store", store.path)
+    done = cellrig(*words, "--json")
+    assert done.returncode == 1
+    assert f"cellrig: run {empty} has {said}" in done.stderr
+    files = {export["run"]: export["files"] for export in json.loads(done.stdout)["exports"]}
+    assert list(files) == [run_id, empty, again]
+    assert files[empty] == []
+    assert {Path(file) for named in files.values() for file in named} == set((tmp_path / "out").iterdir())
+    assert {path.name[:7] for path in (tmp_path / "out").iterdir()} == {run_id, again}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +13,8 @@ from typing import Any
 import polars as pl
 import pytest
 
+from orchestrator.cli.export import _LEAST_SHOWN
+from orchestrator.cli.verify import shown_parts
 from orchestrator.packaging.manifest import read_manifest
 from orchestrator.packaging.opened import is_package, package_store
 from orchestrator.packaging.stored_rows import NOT_OF_A_RUN, run_tables, stored_rows
@@ -118,9 +121,38 @@ def test_facts_for_people_are_there(rig: tuple[Store, str, Path]) -> None:
     assert hashlib.sha256(program).hexdigest() == store.run(run_id).program_sha256
     assert {row["category"] for row in deviations} == {"power_outage"}
     assert [row["duration_s"] for row in deviations] == [5000.0] * 3
-    area = next(it for it in battinfo["schema:object"]["hasProperty"] if it["schema:name"] == "area_cm2")
+    area = next(it for it in battinfo["hasTestObject"]["hasProperty"] if it["schema:name"] == "area_cm2")
     assert area["hasNumericalPart"]["hasNumberValue"] == pytest.approx(1.0)
     assert area["hasMeasurementUnit"].endswith("#SquareCentiMetre")
+
+
+def test_page_says_whose_each_term_of_the_metadata_is(rig: tuple[Store, str, Path]) -> None:
+    """A term of an ontology in the JSON-LD that ``docs/package.md`` does not name would be looked up by nobody."""
+    with zipfile.ZipFile(rig[2]) as zipped:
+        told = json.loads(zipped.read("battinfo.jsonld"))
+    del told["@context"]
+    page = (Path(__file__).parent.parent / "docs" / "package.md").read_text("utf-8")
+    terms = set(_terms(told))
+    assert {"CoinCell", "hasTestObject", "SquareCentiMetre"} <= terms
+    assert {term for term in terms if f"`{term}`" not in page} == set()
+
+
+def _terms(value: Any) -> Iterator[str]:  # noqa: ANN401 - a value of JSON
+    """Yield the terms of a document in JSON-LD that are of no named vocabulary, and its units."""
+    if isinstance(value, list):
+        for one in value:
+            yield from _terms(one)
+    if not isinstance(value, dict):
+        return
+    for name, inner in value.items():
+        types = inner if isinstance(inner, list) else [inner]
+        if name == "hasMeasurementUnit":
+            yield inner.partition("#")[2]
+        if name == "@type":
+            yield from (one for one in types if not one.startswith("schema:"))
+        elif not name.startswith(("@", "schema:")):
+            yield name
+        yield from _terms(inner)
 
 
 def test_package_opens_as_a_store(rig: tuple[Store, str, Path]) -> None:
@@ -129,6 +161,15 @@ def test_package_opens_as_a_store(rig: tuple[Store, str, Path]) -> None:
     with package_store(package) as opened:
         assert [run.run_id for run in opened.runs()] == [run_id]
         assert sample_table(opened, run_id).equals(sample_table(store, run_id))
+
+
+def test_progress_of_hashes_is_counted_in_bytes(
+    rig: tuple[Store, str, Path], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A package of a megabyte was told to have a million records."""
+    monkeypatch.setitem(_LEAST_SHOWN, "bytes", 1)
+    verify(rig[2], shown_parts("p.zip"))
+    assert re.search(r"p.zip: hashes: ([\d,]+) of \1 bytes", capsys.readouterr().err)
 
 
 def test_verify_tells_and_has_a_status(rig: tuple[Store, str, Path], tmp_path: Path) -> None:

@@ -48,8 +48,12 @@ def statistics(values: Mapping[str, float | None]) -> Statistics:
 def not_comparable(runs: Sequence[RunData]) -> list[str]:
     """Return every reason why numbers of these runs are not comparable, a sentence each; none: they are."""
     cells = {data.run.run_id: data.program.cell for data in runs}
+    # A file of another program has no recipe: the name of the run's is that of the file.
+    known = [data for data in runs if data.program.segments]
+    unknown = ", ".join(data.run.run_id for data in runs if not data.program.segments)
     reasons = [
-        _differs("recipes", {data.run.run_id: _recipe(data, runs) for data in runs}),
+        _differs("recipes", {data.run.run_id: _recipe(data, known) for data in known}),
+        f"recipes that are not known: {unknown} from files of other programs" if unknown else "",
         _differs("kinds of cells", {run_id: cell.kind for run_id, cell in cells.items()}),
         _differs("origins", {data.run.run_id: _KINDS[data.run.simulated] for data in runs}),
         _spread("areas", "cm2", {run_id: cell.area_cm2 for run_id, cell in cells.items()}),

@@ -25,13 +25,13 @@ Out = Annotated[
         "--out",
         "-o",
         metavar="PATH",
-        help="The file, or a folder for several; else RUN and the ending of the format, here.",
+        help="The file, by its ending, or a folder; else RUN and the ending of the format, here.",
     ),
 ]
 ListFormats = Annotated[bool, typer.Option("--list", help="List the formats, and who reads them.")]
 
-# A file is written within a second up to here, and needs no progress in a log.
-_SHOWN_ROWS = 1_000_000
+# So much is done within a second or so, and needs no progress in a log.
+_LEAST_SHOWN = {"records": 1_000_000, "bytes": 200_000_000}
 
 
 def export(
@@ -72,6 +72,8 @@ def export(
         except ExportError as err:
             fail(str(err), FAILED)
     _tell(done, to, json)
+    if any(not it.own for it in done):
+        raise typer.Exit(FAILED)
 
 
 def _tell(done: list[Exported], to: str, json: bool) -> None:
@@ -105,8 +107,11 @@ def _list(json: bool) -> None:
     say("\nWrite one: cellrig export RUN --to FORMAT")
 
 
-def shown(run_id: str) -> Progress:
-    """Show how many records are written: a bar on a terminal, tenths of long runs elsewhere, always on stderr."""
+def shown(run_id: str, what: str = "records") -> Progress:
+    """Show how many records are written: a bar on a terminal, tenths of long runs elsewhere, always on stderr.
+
+    ``what`` is counted.
+    """
     if sys.stderr.isatty():
         return _bar(run_id)
     told = 0
@@ -114,9 +119,9 @@ def shown(run_id: str) -> Progress:
     def tell(done: int, rows: int) -> None:
         nonlocal told
         tenth = done * 10 // max(rows, 1)
-        if rows >= _SHOWN_ROWS and tenth > told:
+        if rows >= _LEAST_SHOWN[what] and tenth > told:
             told = tenth
-            typer.echo(f"{run_id}: {done:,} of {rows:,} records", err=True)
+            typer.echo(f"{run_id}: {done:,} of {rows:,} {what}", err=True)
 
     return tell
 

@@ -32,7 +32,7 @@ class NotATable(Exception):
     """A file is no table of samples that can be read; the message says what was seen and what can be done."""
 
 
-def read_table(path: Path, ending: str = "") -> pl.DataFrame:
+def read_table(path: Path | str, ending: str = "") -> pl.DataFrame:
     """Return the sample table that a ``.csv``, ``.parquet`` or ``.xlsx`` file holds, whole and in its order.
 
     ``ending`` says which of them it is where its name does not. Raises NotATable, or OSError for a file that cannot be
@@ -40,6 +40,7 @@ def read_table(path: Path, ending: str = "") -> pl.DataFrame:
     """
     import polars as pl
 
+    path = Path(path)
     ending = ending or path.suffix.lower()
     if ending not in _ENDINGS:
         raise NotATable(f"{path.name} is none of {', '.join(_ENDINGS)}; give a file that cellrig export has written")
