@@ -144,6 +144,17 @@ def test_slip_around_parameters_is_told_at_its_line(right: str, wrong: str, told
     assert _told(Document("mine.yaml", text))[0].startswith(told)
 
 
+def test_parameter_of_the_title_alone_is_used_nowhere() -> None:
+    """A title that says another current than flows would be believed; what a person is asked to do is no title."""
+    rest = "- {step: rest, until: {time: 1 h}}\n"
+    steps = f"steps:\n{rest}- {{step: prompt, text: Set $bath.}}\n{rest}"
+    text = f"{_HEAD.replace('Mine', 'At $current')}parameters: {{current: 1 mA, bath: 40 degC}}\n{steps}"
+    (told,) = _told(Document("mine.yaml", text))
+    assert told.startswith("5: parameters.current: saw a parameter that is used nowhere")
+    recipe = recipe_of(_set(text.replace("current: 1 mA, ", ""), bath="50 degC"))
+    assert getattr(recipe.steps[1], "text", "") == "Set 50 degC."
+
+
 def test_fault_of_an_expanded_step_is_told_once_at_the_line_as_written() -> None:
     """Three passes have one line; a fault that only the cell shows has it too."""
     steps = "steps:\n- step: for_each\n  values: {it: [1 h, 2 h, 3 h]}\n  steps:\n"

@@ -16,7 +16,7 @@ from pydantic_core import PydanticCustomError
 from protocols.blocks import BLOCKS
 from protocols.errors import RecipeError, RecipeProblem
 from protocols.expansion.included_files import IncludedFiles
-from protocols.expansion.parameters import Declared, ParameterValue, declared, with_nodes, with_texts
+from protocols.expansion.parameter_values import Declared, ParameterValue, declared, with_nodes, with_texts
 from protocols.expansion.scope import Room, Scope, texts
 from protocols.expansion.step_nodes import made, placeholder, plain_count, with_usual
 from protocols.field_types import FileModel
