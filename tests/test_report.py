@@ -182,8 +182,8 @@ def test_runs_that_are_not_comparable_are_not_averaged_in_silence(store: Store) 
 def test_runs_from_files_of_other_programs_have_no_recipe_to_differ_in(store: Store, tmp_path: Path) -> None:
     """Their recipes are not known: the names of two files were called different recipes, the cells of no reality."""
     runs = []
-    for name in ("a.csv", "b.csv"):
-        lines = [f"{5 * n},{3 + n / 100},{0.001 if n < 10 else -0.001}" for n in range(20)]
+    for name, current_a in (("a.csv", 0.001), ("b.csv", 0.002)):
+        lines = [f"{5 * n},{3 + n / 100},{current_a if n < 10 else -current_a}" for n in range(20)]
         (tmp_path / name).write_text("\n".join(("Test Time / s,Voltage / V,Current / A", *lines, "")))
         runs.append(str(imported(store, tmp_path / name, started_unix_s=1.7e9).run_id))
     (reason,) = not_comparable([RunData(store, run_id) for run_id in runs])
