@@ -8,6 +8,7 @@ import subprocess
 import sys
 from dataclasses import asdict
 from pathlib import Path
+from unittest.mock import Mock
 
 import polars as pl
 import pytest
@@ -349,6 +350,24 @@ def test_run_that_grows_meanwhile_is_exported_as_it_was(store: Store, tmp_path: 
     for ending in (".csv", ".bdf.csv", ".bdf.parquet"):
         assert read_table(tmp_path / "out" / f"{run_id}{ending}").equals(stored)
     assert sample_table(store, run_id).equals(whole)
+
+
+@pytest.mark.parametrize("has_links", [True, False], ids=["links", "no links"])
+def test_file_that_appears_meanwhile_is_kept(tmp_path: Path, has_links: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two exports to one name: the later one is refused, and leaves neither its own files nor parts of them."""
+    if not has_links:  # as a stick in FAT: no file system here is one
+        monkeypatch.setattr("os.link", Mock(side_effect=PermissionError()))
+
+    def write_both() -> None:
+        with Output(tmp_path) as output:
+            for name in ("a.csv", "a.csv.metadata.json"):
+                output.file(name).write_text("mine")
+            (tmp_path / "a.csv").write_text("other")
+
+    with pytest.raises(AlreadyThere, match=r"a\.csv has appeared meanwhile"):
+        write_both()
+    assert [path.name for path in tmp_path.iterdir()] == ["a.csv"]
+    assert (tmp_path / "a.csv").read_text() == "other"
 
 
 def test_progress_counts_every_record(store: Store, long_run: str) -> None:

@@ -206,6 +206,20 @@ def test_each_refusal_names_its_file(tmp_path: Path) -> None:
     refused(cellrig("import", path, "--zone", "UTC", "--dry-run"), 1, "cellrig: old.csv: the current of 2 records")
 
 
+def test_two_imports_of_one_file_at_once_give_one_run(store: Store, tmp_path: Path) -> None:
+    """What came in while a file was being read is seen before it is written once more."""
+    path = half_cycles(tmp_path / "a.bdf.csv")
+
+    def meanwhile(_sentence: str) -> None:
+        with open_store(store.path) as other:
+            assert imported(other, path).run_id == "R000001"
+
+    (done,) = import_file(store, path, ImportOptions(), by="ada", progress=lambda _done, _all: None, said=meanwhile)
+    assert (done.run_id, done.is_known) == ("R000001", True)
+    assert [run.run_id for run in store.runs()] == ["R000001"]
+    assert kept_path(store.path, done.sha256, ".bdf.csv").is_file()
+
+
 def test_command_says_what_it_decided_and_what_it_could_not(tmp_path: Path) -> None:
     """Each file is told with its decisions; one that fails makes the status, and hinders no other."""
     good, store = half_cycles(tmp_path / "a.bdf.csv"), tmp_path / "lab.db"

@@ -83,11 +83,14 @@ def test_columns_of_the_vendor_come_in_as_far_as_they_say(
     assert_frame_equal(rows.select(times), wanted.select(times), rel_tol=0.0, abs_tol=0.0005)
 
 
+@pytest.mark.parametrize("last_ohm", [-0.5, -17.16, -1e-9 / 3])
 @pytest.mark.parametrize("name", ["impedance-csv", "chi-txt"])
-def test_spectrum_comes_in_exactly(store: Store, tmp_path: Path, name: str) -> None:
-    """Frequencies and both parts are the same numbers; when it was measured is in one of the two formats."""
+def test_spectrum_comes_in_exactly(store: Store, tmp_path: Path, name: str, last_ohm: float) -> None:
+    """Frequencies and both parts are the same numbers, of any digits; when it was measured is in one of the two."""
     run_id = made(store)
     add_spectrum(store, run_id)
+    with store.transaction() as connection:
+        connection.execute("UPDATE spectrum SET z_imag_ohm = ? WHERE sequence = 31", (last_ohm,))
     wanted = impedance_table(store, run_id)
     began_unix_s = wanted["unix_time_s"][0]
     path = exported(store, run_id, name, tmp_path).files[0]

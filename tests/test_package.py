@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 import zipfile
 from collections.abc import Iterator
@@ -192,3 +193,10 @@ def test_verify_tells_and_has_a_status(rig: tuple[Store, str, Path], tmp_path: P
     for other in ("other.zip", "folder", "absent.zip"):
         assert not is_package(tmp_path / other)
         refused(cellrig("verify", tmp_path / other), 2, other)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+def test_pipe_is_no_package(tmp_path: Path) -> None:
+    """A pipe, which nobody may ever write to, is refused and not waited for."""
+    os.mkfifo(tmp_path / "pipe")
+    refused(cellrig("verify", tmp_path / "pipe"), 2, "pipe is a pipe; give a file or a folder")

@@ -14,6 +14,8 @@ from orchestrator.analysis.replicates import not_comparable, statistics
 from orchestrator.analysis.summary import summarize
 from orchestrator.cli.analysis_tables import text_tables
 from orchestrator.events import EventKind
+from orchestrator.importing.importing import import_file
+from orchestrator.importing.read_run import ImportOptions
 from orchestrator.report.blocks import Block, Chapter, Heading, Pictures, Report, Words, facts, table, thinned
 from orchestrator.report.blocks_html import page
 from orchestrator.report.blocks_pdf import pdf
@@ -27,7 +29,7 @@ from protocols.document import Document
 from protocols.loading import cell_document
 from protocols.program import Program
 from tests.command_line import cellrig, refused
-from tests.import_rig import imported
+from tests.import_rig import half_cycles, imported
 from tests.run_maker import CELL, CUTS_S, PROGRAM, START_UNIX_S, RunMaker, cycling, program_of
 
 SHORT = program_of(cycling(2))
@@ -180,8 +182,8 @@ def test_runs_that_are_not_comparable_are_not_averaged_in_silence(store: Store) 
 def test_runs_from_files_of_other_programs_have_no_recipe_to_differ_in(store: Store, tmp_path: Path) -> None:
     """Their recipes are not known: the names of two files were called different recipes, the cells of no reality."""
     runs = []
-    for name in ("a.csv", "b.csv"):
-        lines = [f"{5 * n},{3 + n / 100},{0.001 if n < 10 else -0.001}" for n in range(20)]
+    for name, current_a in (("a.csv", 0.001), ("b.csv", 0.002)):
+        lines = [f"{5 * n},{3 + n / 100},{current_a if n < 10 else -current_a}" for n in range(20)]
         (tmp_path / name).write_text("\n".join(("Test Time / s,Voltage / V,Current / A", *lines, "")))
         runs.append(str(imported(store, tmp_path / name, started_unix_s=1.7e9).run_id))
     (reason,) = not_comparable([RunData(store, run_id) for run_id in runs])
@@ -190,6 +192,21 @@ def test_runs_from_files_of_other_programs_have_no_recipe_to_differ_in(store: St
         told = words_of(page(reported(store, *runs)))
     assert f"cellrig, report on stored runs; from files of other programs: {runs[0]}, {runs[1]}" in told
     assert "not known whether simulated" not in told
+
+
+def test_run_that_was_imported_again_is_no_replicate_of_itself(store: Store, tmp_path: Path) -> None:
+    """A cell whose records are there twice is said to be one cell, and no deviation of nothing is believed."""
+    path = half_cycles(tmp_path / "a.bdf.csv")
+    runs = [imported(store, path).run_id]
+    (again,) = import_file(store, path, ImportOptions(), by="", progress=lambda _done, _all: None, again=True)
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / path.name).write_text(path.read_text().replace("-0.0009", "-0.0008"))
+    runs = [*runs, again.run_id, imported(store, other / path.name).run_id]
+    reasons = not_comparable([RunData(store, run_id) for run_id in runs])
+    assert "the same records, of one cell: R000001 and R000002" in reasons
+    assert not any("same records" in one for one in not_comparable([RunData(store, run_id) for run_id in runs[1:]]))
+    assert "the same records, of one cell: R000001 and R000002" in compared(store, *runs)
 
 
 def test_groups_are_by_cell_or_by_label_without_its_number(store: Store) -> None:

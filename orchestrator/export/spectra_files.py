@@ -65,6 +65,7 @@ def chi_text(points: pl.DataFrame, note: str) -> str:
         _CHI_HEADER,
         "",
     ]
+    # The last line has its end, or a reader could not tell a whole number from the beginning of one.
     return "".join(f"{line}\r\n" for line in (*head, *map(_chi_line, points.select(_POINT).iter_rows())))
 
 

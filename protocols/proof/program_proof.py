@@ -13,7 +13,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from fractions import Fraction
 
-from protocols.branches import HostEnd, StepEnd, Then
+from protocols.branches import HostEnd, StepEnd
+from protocols.by_identity import Same
 from protocols.cell import DEFAULTS, SYMMETRIC, Cell, CellKind
 from protocols.execution_order import Leaf, Node, nest
 from protocols.normalised import capacity_mah
@@ -45,7 +46,7 @@ _ROUNDED = Fraction(1_000_000_001, 1_000_000_000)
 _MEASURED_TIMES = 3
 
 
-_Key = tuple[tuple[Step, ...], Limits, tuple[HostEnd, ...]]
+_Key = tuple[Same[tuple[Step, ...]], Limits, tuple[HostEnd, ...]]
 _Steps = tuple[tuple[Node, ...], dict[int, Effect], Effect]
 
 
@@ -65,7 +66,7 @@ class _Prover:
     def __init__(self, program: Program) -> None:
         self._program = program
         self._several = len(program.segments) > 1
-        currents = [step.largest_a or 0.0 for it in program.cycling for _, step in powered(it.steps)]
+        currents = [step.largest_a or 0.0 for steps in program.different_steps for _, step in powered(steps)]
         self._largest_a = max(currents, default=0.0)
         full_mah = _full_mah(program.cell)
         self._proven: dict[_Key, _Steps] = {}
@@ -106,19 +107,19 @@ class _Prover:
                 effect, behind = self._cycling(where, segment, before)
             total = total.then(effect.or_less() if index in ways.passed_over else effect)
             for there in ways.behind(index):
-                came = self._by_charge(segment, behind) if there == index + 1 else behind
+                came = self._by_charge(index, behind) if there == index + 1 else behind
                 counted[there] = came if there not in counted else counted[there] | came
         return total
 
-    def _by_charge(self, segment: Segment, behind: Interval) -> Interval:
-        """Give what is counted where a run goes on with the next segment, though another way led away at a voltage.
+    def _by_charge(self, index: int, behind: Interval) -> Interval:
+        """Give what is counted where a run goes on with the next segment, though at a voltage it leaves.
 
         A reservoir on copper is cycled until a strip meets its voltage: where the run goes on, the strip was whole.
         """
-        leaves = any(
-            branch.reason is StepEnd.VOLTAGE and branch.then in {Then.LEAVE, Then.GO_TO, Then.END}
-            for branch in segment.after
-        )
+        segment = self._program.segments[index]
+        # Another condition that leads on, too, may hold first.
+        goes_on = any(branch.to == index + 1 for branch in segment.after)
+        leaves = not goes_on and any(branch.reason is StepEnd.VOLTAGE for branch in segment.after)
         if not leaves or not isinstance(segment, CyclingSegment) or self._program.cell.kind != CellKind.LI_CU:
             return behind
         number, step = recorded(segment.steps)[-1]
@@ -129,7 +130,7 @@ class _Prover:
     def _cycling(self, where: str, segment: CyclingSegment, counted: Interval) -> tuple[Effect, Interval]:
         """Prove a segment, and give its effect and what the guard of its cell counts behind it."""
         # The passes of a loop that the host decides are alike: each is proven once for what is counted before it.
-        key = segment.steps, segment.limits, segment.ends
+        key = Same(segment.steps), segment.limits, segment.ends
         proven = self._proven.get(key)
         if proven is None:
             proven = self._proven[key] = self._steps(where, segment)
