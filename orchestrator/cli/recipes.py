@@ -156,7 +156,7 @@ app.command(
     "new",
     epilog=examples(
         "cellrig recipe new mine.yaml --kind li-li --test critical-current --yes",
-        "cellrig recipe new rate.yaml --kind lfp --test rate --current 'C/10, 1 C' --cycles 3",
+        "cellrig recipe new b.yaml --kind lfp --test rate --current 'C/10, 1 C'",
         "cellrig recipe new plated.yaml",
     ),
 )(new_recipe.new)
