@@ -59,7 +59,12 @@ EVERYDAY = (
     Everyday("lfp-pulses", "coated-lfp", ("pulses=2",), ("time=30 s",)),
     Everyday("lfp-rate", "coated-lfp", ("cycles=1", "charge=1 C", "recipe.steps[1].current=[C/2, 3 C]"), ("cycles=1",)),
     Everyday("lfp-self-discharge", "coated-lfp", ("time=6 h",)),
-    Everyday("li-cu-aurbach", "conditioned-li-cu", ("reservoir=0.2 mAh/cm2", "cycled=0.18 mAh/cm2", "cycles=6")),
+    Everyday(
+        "li-cu-aurbach",
+        "conditioned-li-cu",
+        ("reservoir=0.2 mAh/cm2", "cycled=0.18 mAh/cm2", "cycles=6"),
+        ("reservoir=0.5 mAh/cm2", "cycled=0.4 mAh/cm2"),
+    ),
     Everyday("li-cu-aurbach-modified", "conditioned-li-cu", ("cycles=1", "reservoir=2 mAh/cm2", "current=2 mA/cm2")),
     Everyday("li-cu-efficiency", "conditioned-li-cu", ("recipe.steps[2].times=2",), ("recipe.steps[2].times=5",)),
     Everyday("li-cu-reservoir", "conditioned-li-cu", ("recipe.steps[5].times=1",)),
@@ -68,7 +73,12 @@ EVERYDAY = (
     Everyday(
         "li-li-critical-current", "bare-li-li", ("recipe.steps[2].current=[0.5, 1.5, 2.5, 3.5] mA/cm2", "time=5 min")
     ),
-    Everyday("li-li-eis", "coated-li-li", ("recipe.steps[3].times=1", "recipe.steps[3].steps[1].times=1")),
+    Everyday(
+        "li-li-eis",
+        "coated-li-li",
+        ("recipe.steps[3].times=1", "recipe.steps[3].steps[1].times=1"),
+        ("recipe.steps[3].times=2", "recipe.steps[3].steps[1].times=4"),
+    ),
     Everyday("li-li-rests", "coated-li-li", ("cycles=2",), ("cycles=5",)),
     Everyday("li-plating-1.0", "coated-li-li", ("recipe.steps[2].until.time=2 h",)),
     Everyday("li-plating-until-short", "bare-li-li", ("most=2 mAh/cm2",), vary=_DENDRITES),

@@ -286,9 +286,11 @@ def _looked_at(program: Program, bench: Path | None, channel: str | None) -> _Ch
     seen, ahead = plausibility(program, there.usual_bands), forecast(program)
     window, warm = program.cycling[0].guards.open_circuit, temperature_ahead(program, there, channel)
     problems = [] if channel is None else there.problems(program, channel)
-    proven = prove(program)
+    proven, longest_s = prove(program), ahead.planned_duration_s
     if isinstance(proven, CounterExample):
         problems = [*problems, str(proven)]
+    else:
+        longest_s = min(longest_s, proven.longest_s + ahead.between_s)
     return _Check(
         problems=[*problems, warm.problem] if warm.problem else problems,
         temperature=warm,
@@ -299,6 +301,6 @@ def _looked_at(program: Program, bench: Path | None, channel: str | None) -> _Ch
         notes=[*seen.notes, *notes(program, ahead.between_s)],
         open_circuit_v=None if window is None else (window.low_v, window.high_v),
         usual_h=ahead.expected_duration_s / 3600,
-        longest_h=ahead.planned_duration_s / 3600,
+        longest_h=longest_s / 3600,
         proof=proven,
     )
