@@ -25,7 +25,6 @@ from protocols.program import (
     MeasurementSegment,
     PoweredStep,
     Program,
-    Segment,
     Step,
     VoltageBand,
 )
