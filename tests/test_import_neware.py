@@ -99,6 +99,22 @@ def test_exports_of_btsda_come_in_in_both_languages(store: Store, tmp_path: Path
     assert "Europe/Zurich" in decided(done)["time zone"]
 
 
+def test_heads_of_older_versions_are_known(store: Store, tmp_path: Path) -> None:
+    """Heads that other programs' test data show: a date, a state, and capacities that are called capacitances."""
+    path = tmp_path / "old.csv"
+    path.write_text(
+        "Record number,State,Cycle,Steps,Current(mA),Voltage(V),Capacitance_Chg(mAh),Capacitance_DChg(mAh),"
+        "Engy_Chg(mWh),Engy_DChg(mWh),Time(h:min:s.ms),DateTime\n"
+        "1,CC_Chg,1,1,1.5,3.25,0,0,0,0,0:00:00.000,2026-01-01 00:00:00\n"
+        "2,CC_DChg,1,2,-1.5,3.25,0.5,0.25,2,1,0:10:00.000,2026-01-01 00:10:00\n"
+    )
+    rows = sample_table(store, imported(store, path, zone=UTC_ZONE).run_id)
+    assert rows.select("mode", "step", "capacity_ah", "unix_time_s").rows() == [
+        ("cc", 1, 0.0, 1767225600.0),
+        ("dc", 2, 0.0005, 1767226200.0),
+    ]
+
+
 def test_what_a_table_does_not_say_is_asked_for(store: Store, tmp_path: Path) -> None:
     """Zone, unit and sign: each missing or contradictory one is named with the option that says it."""
     path = tmp_path / "record.csv"
