@@ -99,6 +99,65 @@ def test_exports_of_btsda_come_in_in_both_languages(store: Store, tmp_path: Path
     assert "Europe/Zurich" in decided(done)["time zone"]
 
 
+CYCLE_HEADS = "Cycle Index,Chg. Cap.(mAh),DChg. Cap.(mAh),Chg. Time"
+STEP_HEADS = ",Step Index,Step Number,Step Type,Step Time,Capacity(mAh)"
+RECORD_HEADS = ",,DataPoint,Time,Total Time,Current(mA),Voltage(V),Capacity(mAh),Date"
+
+
+def layered_text(path: Path, joined: bool, padded: bool = False) -> None:
+    """Write all layers as BTSDA does; ``joined``: cycle and first step on one line, as in cellpy's test data."""
+    lines, last = [CYCLE_HEADS, STEP_HEADS, RECORD_HEADS], None
+    for point, cycle, step, english, _, time, total, current_ma, mah, date in ROWS:
+        if step != last:
+            of_step = f"{step},{step},{english},0:00:10,0.1"
+            if last is None and joined:
+                lines.append(f"{cycle},0.1,0.2,3:00:00,{of_step}")
+            else:
+                lines += [f"{cycle},0.1,0.2,3:00:00"] * (last is None) + [f",{of_step}"]
+            last = step
+        lines.append(f",,{point},{time},{total},{current_ma},3.25,{mah},{date}")
+    columns = RECORD_HEADS.count(",")
+    if padded:
+        lines = [line + "," * (columns - line.count(",")) for line in lines]
+    path.write_text("\n".join(lines) + "\n")
+
+
+@pytest.mark.parametrize("joined", [False, True], ids=["apart", "joined"])
+@pytest.mark.parametrize("padded", [False, True], ids=["bare", "padded"])
+def test_text_of_all_layers_comes_in_as_its_records_do(
+    store: Store, tmp_path: Path, joined: bool, padded: bool
+) -> None:
+    """Cycle, step and kind of step of a record are those of the lines above it."""
+    layered_text(tmp_path / "a.csv", joined, padded)
+    (tmp_path / "b.csv").write_bytes(vendor_text(False))
+    tables = [
+        sample_table(store, imported(store, tmp_path / name, zone=UTC_ZONE).run_id).drop("run_id", "test")
+        for name in ("a.csv", "b.csv")
+    ]
+    assert tables[0].equals(tables[1])
+    text = (tmp_path / "a.csv").read_text()
+    (tmp_path / "a.csv").write_text(text.replace("CC Chg", ""))
+    done = imported(store, tmp_path / "a.csv", zone=UTC_ZONE)
+    assert sample_table(store, done.run_id)["mode"].to_list() == ["rest", "rest", "", "", "cccd"]
+
+
+def test_text_of_layers_that_is_not_whole_is_told(store: Store, tmp_path: Path) -> None:
+    """A text that was cut, a record without a step above it, and steps without their kind end in a sentence."""
+    path = tmp_path / "a.csv"
+    layered_text(path, joined=False)
+    text = path.read_text()
+    lines = text.splitlines(keepends=True)
+    for spoiled, words in (
+        (text[:-30], "is cut off: its last line has"),
+        ("".join(lines[:3] + lines[5:]), "records before the line of their step"),
+        (text.replace("Step Type", "Remark"), "begins with 'Cycle Index,"),
+    ):
+        path.write_text(spoiled)
+        with pytest.raises(ImportFailed, match=words):
+            imported(store, path, zone=UTC_ZONE)
+    assert store.runs() == []
+
+
 def test_heads_of_older_versions_are_known(store: Store, tmp_path: Path) -> None:
     """Heads that other programs' test data show: a date, a state, and capacities that are called capacitances."""
     path = tmp_path / "old.csv"

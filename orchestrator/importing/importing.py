@@ -71,6 +71,7 @@ def _read_text(path: Path, options: ImportOptions) -> ReadRun:
     header = first_line(head)
     from orchestrator.importing.bdf_tables import is_bdf, is_own, read_bdf
     from orchestrator.importing.chi_texts import is_chi_text, read_chi_text
+    from orchestrator.importing.layered_texts import is_layered, read_layered
     from orchestrator.importing.neware_tables import read_neware_table
     from orchestrator.importing.neware_words import is_record_table
     from orchestrator.importing.spectra_tables import is_spectrum, read_spectrum
@@ -80,13 +81,15 @@ def _read_text(path: Path, options: ImportOptions) -> ReadRun:
         return read_bdf(path, options)
     if is_record_table(header):
         return read_neware_table(read_text_table(path), options, path.name, "Neware text")
+    if is_layered(head):
+        return read_neware_table(read_layered(path), options, path.name, "Neware text of all layers")
     if is_spectrum(header):
         return read_spectrum(path, options)
     if is_chi_text(head):
         return read_chi_text(path, options)
     raise ImportFailed(
         f"{path.name} begins with {', '.join(header)[:200]!r}: neither columns of the Battery Data Format, nor kind of "
-        "step, voltage, current and time of BTSDA's records (export the layer 'record' alone), nor text of a CHI660E; "
+        "step, voltage, current and time of BTSDA's records (alone, or below their steps), nor text of a CHI660E; "
         "tables of others come in as Battery Data Format"
     )
 
