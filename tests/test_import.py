@@ -183,6 +183,21 @@ def test_traces_of_a_chi660e_come_in_without_a_current_made_up(
     assert table["test_time_s"][1] == pytest.approx(1.0)
 
 
+@pytest.mark.parametrize(
+    ("header", "words"),
+    [
+        ("Test Time / h,Current / A,Voltage / V,Step Type / 1", "Data Format, and none 'Test Time / s'"),
+        ("Test Time / s,Current / mA,Voltage / V", "Data Format, and none 'Current / A'"),
+    ],
+)
+def test_battery_data_format_in_other_units_is_named_so(tmp_path: Path, header: str, words: str) -> None:
+    """What has its labels, and hours or milliamperes (BattMo's), is no text of a CHI660E, and no number is guessed."""
+    path = tmp_path / "a.csv"
+    path.write_text(f"{header}\n0.1,0.006,3.3,1\n")
+    with pytest.raises(ImportFailed, match=words):
+        imported(None, path, started_unix_s=0.0)
+
+
 def test_sign_of_a_chi660e_is_asked_for(store: Store, tmp_path: Path) -> None:
     """Which direction is positive is a setting of its program, and in no file."""
     path = tmp_path / "trace.txt"

@@ -21,7 +21,7 @@ from orchestrator.importing.unknowns import (
     with_sign,
     with_steps,
 )
-from orchestrator.tables.bdf_terms import term_of
+from orchestrator.tables.bdf_terms import BY_NAME, term_of
 from orchestrator.tables.sidecar import PARQUET_KEY, read_sidecar
 from orchestrator.tables.table_files import NotATable, read_table
 
@@ -37,6 +37,17 @@ _NAME = re.compile(r"[^_]+(?:_[^_]+)*__(?P<cell>.+)__\d{8}_.+")
 def is_bdf(header: list[str]) -> bool:
     """Return whether heads are those of the Battery Data Format."""
     return {term.name for head in header if (term := term_of(head)) is not None} >= _NEEDED
+
+
+def lacking(header: list[str]) -> list[str]:
+    """Return the labels that a table lacks to be one of the Battery Data Format; none for one of another kind.
+
+    A table of another program may have its labels, and the time in hours.
+    """
+    found = {term.name for head in header if (term := term_of(head)) is not None}
+    if "voltage_volt" not in found:
+        return []
+    return [BY_NAME[name].label for name in sorted(_NEEDED - found)]
 
 
 def is_own(header: list[str]) -> bool:

@@ -69,7 +69,7 @@ def _read_text(path: Path, options: ImportOptions) -> ReadRun:
 
     head, _ = decoded_head(path)
     header = first_line(head)
-    from orchestrator.importing.bdf_tables import is_bdf, is_own, read_bdf
+    from orchestrator.importing.bdf_tables import is_bdf, is_own, lacking, read_bdf
     from orchestrator.importing.chi_texts import is_chi_text, read_chi_text
     from orchestrator.importing.layered_texts import is_layered, read_layered
     from orchestrator.importing.neware_tables import read_neware_table
@@ -83,6 +83,11 @@ def _read_text(path: Path, options: ImportOptions) -> ReadRun:
         return read_neware_table(read_text_table(path), options, path.name, "Neware text")
     if is_layered(head):
         return read_neware_table(read_layered(path), options, path.name, "Neware text of all layers")
+    if lacked := lacking(header):
+        raise ImportFailed(
+            f"{path.name} has columns of the Battery Data Format, and none {' and none '.join(map(repr, lacked))}: "
+            "a time in hours or a current in mA is none of its columns; write them in its units"
+        )
     if is_spectrum(header):
         return read_spectrum(path, options)
     if is_chi_text(head):
