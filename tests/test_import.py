@@ -183,6 +183,61 @@ def test_traces_of_a_chi660e_come_in_without_a_current_made_up(
     assert table["test_time_s"][1] == pytest.approx(1.0)
 
 
+BDF_BASE = "record_index,test_time_second,voltage_volt,current_ampere,unix_time_second,step_count,step_type"
+BDF_ROWS = (
+    "3,0,3.2,0.001,1766393064.5,1,CC_Chg",
+    "4,10,3.3,0.001,1766393074.5,1,CC_Chg",
+    "5,10,3.2,0,1766393074.5,2,Rest",
+    "7,20,3.1,-0.001,1766393084.5,3,CC_DCH",
+    "8,30,3.0,-0.001,1766393094.5,3,CC_DCH",
+)
+OF_STEPS_AH = [0.0, 0.0002, 0.0, 0.0, 0.0001]
+
+
+@pytest.mark.parametrize(
+    ("heads", "amounts", "wanted"),
+    [
+        ("step_cumulative_capacity_ah", ("0", "0.0002", "0", "0", ""), [*OF_STEPS_AH[:4], None]),
+        ("step_net_capacity_ah", ("0", "0.0002", "0", "0", "-0.0001"), OF_STEPS_AH),
+        (
+            "Step Charging Capacity / Ah,Step Discharging Capacity / Ah",
+            ("0,0", "0.0002,0", "0,0", "0,0", "0,0.0001"),
+            OF_STEPS_AH,
+        ),
+        ("Step Capacity / Ah", ("0", "0.0002", "0", "0", "0.0001"), OF_STEPS_AH),
+        (
+            "charging_capacity_ah,discharging_capacity_ah",
+            ("5,4", "5.0002,4", "5.0002,4", "5.0002,4", "5.0002,4.0001"),
+            OF_STEPS_AH,
+        ),
+        (
+            "Cycle Charging Capacity / Ah,Cycle Discharging Capacity / Ah",
+            ("0,0", "0.0002,0", "0.0002,0", "0,0", "0,0.0001"),
+            OF_STEPS_AH,
+        ),
+        ("cumulative_capacity_ah", ("1", "2", "", "2", "3"), [0.0, 1.0, None, 0.0, 1.0]),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_capacity_of_battery_data_format_is_taken_from_any_of_its_columns(
+    store: Store, tmp_path: Path, heads: str, amounts: tuple[str, ...], wanted: list[float | None]
+) -> None:
+    """By step or running on, net or each way: a step counts from 0. Words are ours then; what has no place is told."""
+    path = tmp_path / "a.bdf.csv"
+    rows = (f"{row},{amount},7" for row, amount in zip(BDF_ROWS, amounts, strict=True))
+    path.write_text("\n".join((f"{BDF_BASE},{heads},Power / W", *rows)) + "\n")
+    done = imported(store, path)
+    table = sample_table(store, done.run_id)
+    assert table["mode"].to_list() == ["cc", "cc", "rest", "dc", "dc"]
+    assert table["sequence"].to_list() == [3, 4, 5, 7, 8]
+    assert table["capacity_ah"].is_null().to_list() == [one is None for one in wanted]
+    assert table["capacity_ah"].drop_nulls().to_list() == pytest.approx([one for one in wanted if one is not None])
+    told = {one.what: one.value for one in done.decisions}
+    assert told["capacity of a step"] == heads.replace(",", " and ")
+    assert told["left out"] == "Power / W"
+    assert "kinds of steps" not in told
+
+
 @pytest.mark.parametrize(
     ("header", "words"),
     [

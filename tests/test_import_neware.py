@@ -165,13 +165,43 @@ def test_heads_of_older_versions_are_known(store: Store, tmp_path: Path) -> None
         "Record number,State,Cycle,Steps,Current(mA),Voltage(V),Capacitance_Chg(mAh),Capacitance_DChg(mAh),"
         "Engy_Chg(mWh),Engy_DChg(mWh),Time(h:min:s.ms),DateTime\n"
         "1,CC_Chg,1,1,1.5,3.25,0,0,0,0,0:00:00.000,2026-01-01 00:00:00\n"
-        "2,CC_DChg,1,2,-1.5,3.25,0.5,0.25,2,1,0:10:00.000,2026-01-01 00:10:00\n"
+        "2,CC_DChg,1,2,-1.5,3.25,0,0.5,0,2,0:10:00.000,2026-01-01 00:10:00\n"
     )
     rows = sample_table(store, imported(store, path, zone=UTC_ZONE).run_id)
     assert rows.select("mode", "step", "capacity_ah", "unix_time_s").rows() == [
         ("cc", 1, 0.0, 1767225600.0),
         ("dc", 2, 0.0005, 1767226200.0),
     ]
+
+
+def test_capacities_that_run_on_are_made_those_of_steps(store: Store, tmp_path: Path) -> None:
+    """Where charge and discharge both stand in a record, each step has what they rose by in it, from 0 on."""
+    path = tmp_path / "running.csv"
+    path.write_text(
+        "DataPoint,Cycle Index,Step Index,Step Type,Time,Current(mA),Voltage(V),Chg. Cap.(mAh),DChg. Cap.(mAh),Date,"
+        "Power(W)\n"
+        "1,1,1,CC Chg,0:00:00,1,3.2,0,0,2026-01-01 00:00:00,1\n"
+        "2,1,1,CC Chg,0:30:00,1,3.2,0.5,0,2026-01-01 00:30:00,1\n"
+        "3,1,2,CC DChg,0:00:00,-1,3.2,0.5,0,2026-01-01 00:30:00,1\n"
+        "4,1,2,CC DChg,0:15:00,-1,3.2,0.5,0.25,2026-01-01 00:45:00,1\n"
+        "5,2,1,CC Chg,0:00:00,1,3.2,0,0,2026-01-01 00:45:00,1\n"
+        "6,2,1,CC Chg,0:30:00,1,3.2,0.5,0,2026-01-01 01:15:00,1\n"
+    )
+    done = imported(store, path, zone=UTC_ZONE)
+    assert sample_table(store, done.run_id)["capacity_ah"].to_list() == [0.0, 0.0005, 0.0, 0.00025, 0.0, 0.0005]
+    told = decided(done)
+    assert told["capacity of a step"].startswith("less what it was at the end of the step before")
+    assert told["units"].startswith("Current(mA), Voltage(V), Chg. Cap.(mAh), DChg. Cap.(mAh) (")
+    assert told["left out"].startswith("Power(W) (")
+
+
+def test_kinds_of_steps_that_nobody_knows_are_told(store: Store, tmp_path: Path) -> None:
+    """A word stays as it is, and the decisions say that no direction follows from it."""
+    path = tmp_path / "record.csv"
+    path.write_bytes(vendor_text(False, lambda text: text.replace("CC Chg", "Formation")))
+    done = imported(store, path, zone=UTC_ZONE)
+    assert sample_table(store, done.run_id)["mode"].to_list() == ["rest", "rest", "Formation", "Formation", "cccd"]
+    assert decided(done)["kinds of steps"].startswith("Formation (words that are not known")
 
 
 def test_what_a_table_does_not_say_is_asked_for(store: Store, tmp_path: Path) -> None:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from orchestrator.importing.amounts import both_ways, of_step
 from orchestrator.importing.errors import ImportFailed
-from orchestrator.importing.neware_words import Head, heads_of, mode_of, shift_of_current
+from orchestrator.importing.neware_words import Head, heads_of, shift_of_current
 from orchestrator.importing.read_run import Decisions, ImportOptions, ReadRun
 from orchestrator.importing.unknowns import (
     as_sample_table,
@@ -17,6 +18,7 @@ from orchestrator.importing.unknowns import (
     wall_clock_unix_s,
     with_clock,
     with_cycles,
+    with_known_words,
     with_rebuilt_time,
     with_sign,
     with_steps,
@@ -55,11 +57,15 @@ def read_neware_table(text: pl.DataFrame, options: ImportOptions, name: str, wha
     for role in ("sequence", "cycle", "step"):
         if role in heads:
             columns[role] = _whole(text[heads[role].header], heads[role].header, name)
-    columns["mode"] = modes.replace_strict({word: mode_of(word) for word in modes.unique()}, return_dtype=pl.String)
+    columns["mode"] = with_known_words(modes, decisions)
     columns |= _times(text, heads, name)
+    running = []
     for amount, column in (("capacity", "capacity_ah"), ("energy", "energy_wh")):
-        if (found := _amount(text, heads, amount, name)) is not None:
+        found, is_running = _amount(text, heads, amount, name)
+        if found is not None:
             columns[column] = found
+        if is_running:
+            running.append(column)
     if "temperature" in heads:
         columns["temperature_degc"] = _quantity(text, heads["temperature"], 0, name)
     if "date" in heads:
@@ -72,10 +78,19 @@ def read_neware_table(text: pl.DataFrame, options: ImportOptions, name: str, wha
     if "total_time_s" in table.columns:
         table = table.rename({"total_time_s": "test_time_s"})
     table = with_steps(table, decisions, name)
+    for column in running:
+        decisions.add(
+            f"{column.partition('_')[0]} of a step",
+            "less what it was at the end of the step before",
+            "charge and discharge run on",
+        )
+        table = table.with_columns(of_step(table[column], table).alias(column))
     if "test_time_s" not in table.columns:
         table = _with_summed_time(table)
     table = with_clock(with_rebuilt_time(table, decisions), options, decisions, name)
     table = with_cycles(table, options, decisions)
+    used = {head.header for head in heads.values()}
+    decisions.leave_out([head for head in text.columns if head not in used and not head.startswith("column ")])
     return ReadRun(what, "cellrig", decisions, as_sample_table(table), instrument="neware")
 
 
@@ -94,7 +109,8 @@ def _current_shift(head: Head, options: ImportOptions, decisions: Decisions, nam
 
 
 def _say_units(heads: dict[str, Head], decisions: Decisions) -> None:
-    said = [heads[role].header for role in ("current", "voltage", "capacity", "energy") if role in heads]
+    amounts = [f"{way}{amount}" for amount in ("capacity", "energy") for way in ("", "charge_", "discharge_")]
+    said = [heads[role].header for role in ("current", "voltage", *amounts) if role in heads]
     decisions.add("units", ", ".join(said), "the heads of the columns")
 
 
@@ -135,17 +151,21 @@ def _whole(words: pl.Series, header: str, name: str) -> pl.Series:
     return found
 
 
-def _amount(text: pl.DataFrame, heads: dict[str, Head], amount: str, name: str) -> pl.Series | None:
-    """Return a step's capacity or energy: the column of both ways, else the larger of the two of one way."""
+def _amount(text: pl.DataFrame, heads: dict[str, Head], amount: str, name: str) -> tuple[pl.Series | None, bool]:
+    """Return a step's capacity or energy, of one column or the sum of both ways, and whether it runs on through steps.
+
+    A record in which both ways have passed something is of a count that the step before did not end.
+    """
     import polars as pl
 
     if amount in heads:
-        return _quantity(text, heads[amount], heads[amount].shift, name).abs()
+        return _quantity(text, heads[amount], heads[amount].shift, name).abs(), False
     ways = [heads[f"{way}_{amount}"] for way in ("charge", "discharge") if f"{way}_{amount}" in heads]
     if not ways:
-        return None
+        return None, False
     columns = [_quantity(text, head, head.shift, name).abs() for head in ways]
-    return pl.select(pl.max_horizontal(columns)).to_series()
+    passed = pl.select(pl.all_horizontal(*(column > 0 for column in columns)).any()).item()
+    return both_ways(columns), len(columns) > 1 and bool(passed)
 
 
 def _times(text: pl.DataFrame, heads: dict[str, Head], name: str) -> dict[str, pl.Series]:

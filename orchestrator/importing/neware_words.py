@@ -8,11 +8,11 @@ from dataclasses import dataclass
 # What a step does, by the words of fastnda, of BTSDA in English, and in Chinese; all without blanks, lower case.
 _STEP_WORDS = {
     "cc": ("ccchg", "恒流充电"),
-    "dc": ("ccdchg", "恒流放电"),
+    "dc": ("ccdchg", "ccdch", "恒流放电"),
     "cv": ("cvchg", "恒压充电"),
-    "dv": ("cvdchg", "恒压放电"),
+    "dv": ("cvdchg", "cvdch", "恒压放电"),
     "cccv": ("cccvchg", "恒流恒压充电"),
-    "cccd": ("cccvdchg", "恒流恒压放电"),
+    "cccd": ("cccvdchg", "cccvdch", "恒流恒压放电"),
     "rest": ("rest", "搁置", "静置", "休眠"),
     "cp": ("cpchg", "恒功率充电"),
     "dp": ("cpdchg", "恒功率放电"),
@@ -21,6 +21,7 @@ _STEP_WORDS = {
     "cpcv": ("cpcvchg", "恒功率恒压充电"),
     "dpcv": ("cpcvdchg", "恒功率恒压放电"),
 }
+KNOWN_MODES = frozenset(_STEP_WORDS)
 _STEP_OF = {word: mode for mode, words in _STEP_WORDS.items() for word in words}
 
 # Columns by role, lower case without blanks, dots, underscores. Older ones call a capacity ``Capacitance_Chg(mAh)``.

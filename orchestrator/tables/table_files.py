@@ -51,6 +51,11 @@ def read_table(path: Path) -> pl.DataFrame:
     return _completed(table, facts, path) if facts is not None else table
 
 
+def read_columns(path: Path) -> pl.DataFrame:
+    """Return a ``.csv`` or ``.parquet`` file with all its columns, under the file's own heads. Raises NotATable."""
+    return _csv(path) if path.suffix.lower() == ".csv" else _parquet(path)[0]
+
+
 def _own(frame: pl.DataFrame, path: Path) -> pl.DataFrame:
     import polars as pl
 
