@@ -105,6 +105,26 @@ def test_words_of_nyquist_stay_inside_and_the_bar_is_as_high_as_the_axes(
     assert (beside.y0, beside.y1) == pytest.approx((frame.y0, frame.y1))
 
 
+def test_words_of_nyquist_lie_on_no_others_and_on_no_tail(
+    tmp_path: Path, drawn: list[matplotlib.figure.Figure]
+) -> None:
+    """Where a small arc ends in a tail, two decades are close: 10 Hz and 10 mHz were written into each other."""
+
+    def tailed(hertz: float) -> complex:
+        s = 2j * math.pi * hertz
+        return 50 + 45 / (1 + s * 45 * 2e-7) + 100 / (1 + s * 2e-3) + 1.2 * s**-0.5 * 4
+
+    spectra = [Drawn(0, spectrum_of(tailed)), Drawn(2, spectrum_of(lambda hertz: 50 + 0.9 * (tailed(hertz) - 50)))]
+    save(nyquist(spectra, "title"), tmp_path / "n.png")
+    (axes,) = drawn[0].axes
+    boxes = [text.get_window_extent() for text in axes.texts]
+    assert len(boxes) >= 4
+    assert not any(one.overlaps(other) for at, one in enumerate(boxes) for other in boxes[:at])
+    places = axes.transData.transform([(z.real, -z.imag) for one in spectra for z in one.spectrum.impedance_ohm])
+    covered = [sum(box.contains(x, y) for x, y in places) for box in boxes]
+    assert max(covered) <= 2
+
+
 def test_bode_has_modulus_above_phase_over_the_logarithm_of_frequency(
     tmp_path: Path, drawn: list[matplotlib.figure.Figure]
 ) -> None:

@@ -20,6 +20,7 @@ from orchestrator.analysis.circuit_fit import CircuitFit
 from orchestrator.analysis.half_cycle_slices import HalfCycle
 from orchestrator.analysis.impedance import columns
 from orchestrator.analysis.resistance_history import InterfaceRow
+from orchestrator.report.decade_marks import Points, mark_decades
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -31,7 +32,6 @@ _WIDTH_INCHES = 7.0
 _DPI = 150
 # What words and the colour bar leave of the width for the axes.
 _AXES_INCHES = 5.6
-_MARK_PT = 7
 # Over more decades there is room for their powers of ten alone.
 _FEW_DECADES = 3.0
 _LESS_THAN_A_DECADE = (1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 7.0)
@@ -39,7 +39,6 @@ _COLOURS = "viridis"
 # The palest end of the colours is hard to see on white.
 _DARKEST_SHARE = 0.88
 _INTERFACE, _TRACE = "#0072b2", "#d55e00"
-Points = Sequence[tuple[float, complex]]
 Colour = tuple[float, float, float, float]
 
 
@@ -84,7 +83,7 @@ def nyquist(spectra: Sequence[Drawn], title: str) -> Figure:
             axes.plot([z.real for z in fitted], [-z.imag for z in fitted], "-", linewidth=1.1, color=colour)
     axes.set_xlim(left, right)
     axes.set_ylim(low, high)
-    _mark_decades(axes, max(shown.points, key=_width_ohm))
+    mark_decades(axes, max(shown.points, key=_width_ohm), shown.points, _AXES_INCHES)
     axes.set_aspect("equal", adjustable="box")
     axes.axhline(0, color="0.5", linewidth=0.5, zorder=0)
     _words(axes, title, "Z' / $\\Omega$", '\N{MINUS SIGN}Z" / $\\Omega$')
@@ -107,57 +106,6 @@ def _window(spectra: Sequence[Points]) -> tuple[float, float, float, float]:
     top, bottom = max(-z.imag for z in points), min(-z.imag for z in points)
     # Never flatter than a third: a spectrum without an arc is a dot on a line, and should look so.
     return left, right, min(0.0, 1.1 * bottom) - 0.05 * right, max(1.3 * top, 0.28 * right)
-
-
-def _mark_decades(axes: Axes, pairs: Points) -> None:
-    """Write the frequency outside the arc at the points nearest to whole decades, as long as the marks do not meet."""
-    from matplotlib.patheffects import withStroke
-
-    top_hz, top = max(pairs, key=lambda pair: -pair[1].imag)
-    apart = 0.09 * axes.get_xlim()[1]
-    taken: list[complex] = []
-    for decade in range(math.floor(math.log10(pairs[0][0])), math.floor(math.log10(pairs[-1][0])) - 1, -1):
-        hertz, point = min(pairs, key=lambda pair: abs(math.log10(pair[0]) - decade))
-        place = complex(point.real, -point.imag)
-        if abs(math.log10(hertz) - decade) > 0.1 or any(abs(place - other) < apart for other in taken):
-            continue
-        taken.append(place)
-        words = _hertz(decade)
-        offset, side = _beside(words, place, -top.imag, hertz > top_hz, axes)
-        axes.plot([place.real], [place.imag], "o", ms=3.5, color="black", zorder=5)
-        axes.annotate(
-            words,
-            (place.real, place.imag),
-            offset,
-            textcoords="offset points",
-            fontsize=_MARK_PT,
-            ha=side,
-            zorder=6,
-            path_effects=[withStroke(linewidth=2.5, foreground="white")],
-        )
-
-
-def _beside(
-    words: str, place: complex, top_ohm: float, rising: bool, axes: Axes
-) -> tuple[tuple[float, float], Literal["left", "center", "right"]]:
-    """Return offset (points) and alignment of a mark's words: outside the arc, below it where that is off the axes."""
-    left, right = axes.get_xlim()
-    inches = _AXES_INCHES / (right - left)
-    # A letter is about 0.6 of its height wide; to the left of the mark come a gap and the axis.
-    needed_pt = 0.6 * _MARK_PT * len(words) + 8
-    if rising and (place.real - left) * inches * 72 > needed_pt:
-        return (-5, 2), "right"
-    if not rising and place.imag > 0.2 * top_ohm and (right - place.real) * inches * 72 > needed_pt:
-        return (5, 2), "left"
-    is_by_the_axis = (place.real - left) * inches * 72 < needed_pt / 2
-    return ((3, -11), "left") if is_by_the_axis else ((0, -11), "center")
-
-
-def _hertz(decade: int) -> str:
-    for least, prefix in ((6, "M"), (3, "k"), (0, ""), (-3, "m")):
-        if decade >= least:
-            return f"{10 ** (decade - least)} {prefix}Hz"
-    return f"1e{decade} Hz"
 
 
 def bode(spectra: Sequence[Drawn], title: str) -> Figure:
