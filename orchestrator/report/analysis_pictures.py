@@ -31,6 +31,7 @@ from orchestrator.report.picture_sheet import (
     drawn_by_cycle,
     explain_points,
     finish,
+    from_zero,
     marker_size,
 )
 from orchestrator.report.run_curves import CapacityUnit, Mark, capacity_unit
@@ -40,7 +41,7 @@ from protocols.current_sign import Direction
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_ZERO_LINE: dict[str, Any] = {"color": "0.6", "linewidth": 0.5, "zorder": 0}
+_ZERO_LINE: dict[str, Any] = {"color": "0.6", "linewidth": 0.5, "linestyle": ":", "zorder": 0}
 
 _AGAIN = "the same rate again"
 
@@ -101,7 +102,7 @@ def draw_overpotential(sheet: Sheet) -> None:
     upper.set_ylabel("plateau / mV")
     lower.set_ylabel("nucleation\n/ mV")
     for axes in (upper, lower):
-        axes.set_ylim(min(0.0, axes.get_ylim()[0]), None)
+        from_zero(axes)
     finish(sheet, upper, lambda drawn, mark: _place(places[drawn.data.run.run_id], mark, known=known))
 
 

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 _MARKERS = {MarkKind.SHORT: "x", MarkKind.TRIP: "s", MarkKind.GAP: "|", MarkKind.GOING_ON: ">"}
 # With more curves of one run their colours are read from a bar.
 _MOST_IN_LEGEND = 8
+# The highest mark is as far below the edge of its axes.
+_CLEAR = 1.06
 # Pictures that show a few chosen cycles of a run, coloured by cycle where there is one run.
 BY_CYCLE = frozenset({Over.CAPACITY, Over.VOLTAGE})
 # Pictures in which a run is told by the shape of its marks as well.
@@ -94,6 +96,15 @@ def draw_points(axes: Axes, drawn: Drawn, curve: CycleCurve, size: dict[str, Any
     look: dict[str, Any] = {**size, "marker": drawn.marker, "linestyle": "", "color": drawn.colour, "label": "_"}
     axes.plot(curve.cycles, curve.charge, **look, mfc="white")
     axes.plot(curve.cycles, curve.discharge, **look)
+
+
+def from_zero(axes: Axes) -> None:
+    """Let an axis begin at zero, or below it where points lie there; the highest stand clear of its other end."""
+    low, high = axes.dataLim.intervaly
+    if math.isfinite(low) and math.isfinite(high) and high > 0:
+        axes.set_ylim(min(0.0, axes.get_ylim()[0]), _CLEAR * high)
+    else:
+        axes.set_ylim(min(0.0, axes.get_ylim()[0]), None)
 
 
 def explain_points(sheet: Sheet) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -25,6 +25,7 @@ from orchestrator.report.picture_sheet import (
     drawn_by_cycle,
     explain_points,
     finish,
+    from_zero,
     marker_size,
     whole_cycles,
 )
@@ -49,7 +50,7 @@ if TYPE_CHECKING:
 
 
 _ONE_PANEL = frozenset({Over.CAPACITY, Over.VOLTAGE, Over.RATE})
-_ZERO_LINE = {"color": "0.6", "linewidth": 0.5, "zorder": 0}
+_ZERO_LINE: dict[str, Any] = {"color": "0.6", "linewidth": 0.5, "linestyle": ":", "zorder": 0}
 
 
 def usual_over(store: Store, run_ids: Sequence[str]) -> Over:
@@ -186,7 +187,7 @@ def _draw_cycles(sheet: Sheet) -> None:
     lower.set_xlim(first - room, last + room)
     lower.set_xlabel("cycle number")
     lower.xaxis.set_major_locator(MaxNLocator(integer=True))
-    upper.set_ylim(0, None)
+    from_zero(upper)
     upper.set_ylabel("mean overpotential / mV" if unit is None else f"capacity / {unit.value}")
     if has_efficiency:
         lower.set_ylabel("coulombic\nefficiency / %")
