@@ -5,11 +5,12 @@ from __future__ import annotations
 import csv
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import polars as pl
 import pytest
 
 import cellrig as public
@@ -22,10 +23,12 @@ from orchestrator.report.picture_sheet import NothingToDraw, PictureOrder
 from orchestrator.report.run_pictures import draw_runs
 from orchestrator.shorts import ShortFinding, ShortKind
 from orchestrator.store import Store, open_store
+from orchestrator.tables.bdf_terms import BY_LABEL
 from orchestrator.tables.run_data import RunData
 from orchestrator.tables.sample_table import sample_table
 from tests.analysis_truth import Recording, every, symmetric
 from tests.command_line import cellrig, refused
+from tests.export_rig import exported
 from tests.run_maker import CUTS_S, PROGRAM, RunMaker
 
 RATES = """
@@ -103,6 +106,33 @@ def test_table_of_an_interrupted_run_gives_the_cycles_of_its_store(opened: Store
     known = analysis.analyse(data).tables[Part.CYCLES]
     assert [row.charge_capacity_ah for row in rows] == pytest.approx([row.charge_capacity_ah for row in known])
     assert [row.discharge_capacity_ah for row in rows] == pytest.approx([row.discharge_capacity_ah for row in known])
+
+
+@pytest.mark.parametrize("run_id", ["R000001", "R000003"])
+@pytest.mark.parametrize(
+    ("name", "read"),
+    [
+        ("csv", pl.read_csv),
+        ("csv", analysis.read_table),
+        ("bdf-csv", pl.read_csv),
+        ("bdf-csv", analysis.read_table),
+        ("bdf-parquet", pl.read_parquet),
+        ("bdf-parquet", analysis.read_table),
+    ],
+)
+def test_exports_have_the_cycles_of_the_store(
+    opened: Store, tmp_path: Path, name: str, read: Callable[[str], pl.DataFrame], run_id: str
+) -> None:
+    """As polars reads them, with labels and texts of BDF, with its machine names, or by ``read_table``."""
+    table = read(str(exported(opened, run_id, name, tmp_path).files[0]))
+    stored = sample_table(opened, run_id)
+    cell = RunData(opened, run_id).program.cell
+    cycles = analysis.cycle_table(stored, cell)
+    assert cycles
+    assert analysis.cycle_table(table, cell) == cycles
+    machine = {label: BY_LABEL[label].name for label in table.columns if label in BY_LABEL}
+    assert analysis.cycle_table(table.rename(machine), cell) == cycles
+    assert [row.step for row in analysis.step_rows(table)] == [row.step for row in analysis.step_rows(stored)]
 
 
 def test_rate_test_is_analysed(opened: Store) -> None:

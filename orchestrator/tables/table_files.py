@@ -28,11 +28,12 @@ class NotATable(Exception):
     """A file is no table of samples that can be read; the message says what was seen and what can be done."""
 
 
-def read_table(path: Path) -> pl.DataFrame:
+def read_table(path: Path | str) -> pl.DataFrame:
     """Return the sample table that a ``.csv``, ``.parquet`` or ``.xlsx`` file holds, whole and in its order.
 
     Raises NotATable, or OSError for a file that cannot be read.
     """
+    path = Path(path)
     ending = path.suffix.lower()
     if ending == ".csv":
         frame, facts = _csv(path), read_sidecar(path)
