@@ -12,9 +12,12 @@ import numpy as np
 import pandas as pd  # type: ignore[import-untyped]  # pandas has no types
 import polars as pl
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from impedance.preprocessing import readCHInstruments, readCSV  # type: ignore[import-untyped]  # it has no types
 
 from drivers.chi660e.textfile import read
+from orchestrator.export.spectra_files import chi_text
 from orchestrator.store import Store
 from orchestrator.tables.bdf_terms import TERMS
 from orchestrator.tables.impedance_table import impedance_table
@@ -178,6 +181,24 @@ def test_lines_of_the_page_read_what_was_exported(store: Store, tmp_path: Path) 
             exec(block, names)  # noqa: S102 - the page of ours
             if "frame" in names:
                 assert len(names["frame"]) == sample_table(store, run_id).height
+
+
+_OHM = st.floats(-1e6, 1e6, allow_nan=False).filter(lambda ohm: abs(ohm) > 1e-9)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(points=st.lists(st.tuples(st.floats(1e-3, 1e6), _OHM, _OHM), min_size=2, max_size=12))
+def test_any_spectrum_is_read_from_chi_text(tmp_path: Path, points: list[tuple[float, float, float]]) -> None:
+    """However many digits the last number has: the driver took a last line of fewer for one that was cut off."""
+    table = pl.DataFrame(points, schema=list(_POINT), orient="row").with_columns(
+        unix_time_s=pl.lit(1767571200.0), bias_v=pl.lit(0.0), amplitude_v=pl.lit(0.01)
+    )
+    path = tmp_path / "a.txt"
+    path.write_text(chi_text(table, "made"), encoding="utf-8", newline="")
+    assert [row[:3] for row in read(path.read_bytes()).rows] == points
+    frequency_hz, impedance_ohm = readCHInstruments(str(path))
+    assert frequency_hz.tolist() == [point[0] for point in points]
+    assert impedance_ohm.tolist() == [complex(*point[1:]) for point in points]
 
 
 def test_chi_text_is_read_by_the_driver_of_the_instrument(store: Store, tmp_path: Path) -> None:

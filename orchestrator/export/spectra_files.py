@@ -45,7 +45,11 @@ def write_chi_text(source: RunSource, output: Output, *names: str) -> None:
 
 
 def chi_text(points: pl.DataFrame, note: str) -> str:
-    """Return the text of one spectrum in the layout of a CHI660E, without an empty last line."""
+    """Return the text of one spectrum in the layout of a CHI660E.
+
+    Its last line is ended, as that of a real file: else its last number may be the beginning of one. No blank line
+    follows, on which impedance.py would stumble.
+    """
     first = points.row(0, named=True)
     began = datetime.fromtimestamp(first["unix_time_s"], UTC)
     head = [
@@ -64,7 +68,7 @@ def chi_text(points: pl.DataFrame, note: str) -> str:
         _CHI_HEADER,
         "",
     ]
-    return "\r\n".join([*head, *map(_chi_line, points.select(_POINT).iter_rows())])
+    return "\r\n".join([*head, *map(_chi_line, points.select(_POINT).iter_rows()), ""])
 
 
 def _chi_line(point: tuple[float, float, float]) -> str:
