@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import stat
+from math import nan
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 from orchestrator.analysis.parts import Part
@@ -26,7 +28,7 @@ from orchestrator.tables.sample_table import sample_table
 from protocols.loading import load_cell
 from tests.chi_texts import Text
 from tests.command_line import cellrig, refused
-from tests.export_rig import exported
+from tests.export_rig import exported, made
 from tests.import_rig import UTC_ZONE, imported
 from tests.rig import CHANNEL, Rig
 
@@ -236,6 +238,46 @@ def test_capacity_of_battery_data_format_is_taken_from_any_of_its_columns(
     assert told["capacity of a step"] == heads.replace(",", " and ")
     assert told["left out"] == "Power / W"
     assert "kinds of steps" not in told
+
+
+@pytest.mark.parametrize("ending", [".csv", ".parquet"])
+def test_not_a_number_is_a_missing_reading(store: Store, tmp_path: Path, ending: str) -> None:
+    """Others write NaN where nothing was measured; where the format wants a number, such records are counted."""
+    path = tmp_path / f"a.bdf{ending}"
+    frame = pl.DataFrame(
+        {
+            "Test Time / s": [0.0, 1.0],
+            "Voltage / V": [3.7, 3.6],
+            "Current / A": [0.1, 0.1],
+            "Unix Time / s": [1767571200.0, 1767571201.0],
+            "Ambient Temperature / degC": [nan, 25.0],
+            "Step Net Capacity / Ah": [nan, 0.1],
+        }
+    )
+    for table in (frame, frame.with_columns(pl.Series("Voltage / V", [3.7, nan]))):
+        table.write_csv(path) if ending == ".csv" else table.write_parquet(path)
+        if table is frame:
+            rows = sample_table(store, imported(store, path).run_id)
+            assert rows.select("temperature_degc", "capacity_ah").rows() == [(None, None), (25.0, 0.1)]
+    with pytest.raises(ImportFailed, match="1 records have no voltage_v"):
+        imported(store, path)
+
+
+@pytest.mark.parametrize("name", ["bdf-csv", "csv", "others"])
+def test_table_that_was_cut_off_is_told(store: Store, tmp_path: Path, name: str) -> None:
+    """A last line that ends within a number is no record of 0 A; one that is whole needs no end of its own."""
+    path = tmp_path / "a.csv"
+    if name == "others":
+        path.write_text(
+            "Test Time / s,Voltage / V,Current / A,Unix Time / s\n0,3.7,0.1,1767571200\n1,3.7,0.1,1767571201"
+        )
+        assert imported(None, path).records == 2
+        path.write_bytes(path.read_bytes()[:-13])
+    else:
+        whole = exported(store, made(store), name, tmp_path).files[0].read_bytes()
+        path.write_bytes(whole[: whole.rfind(b",", 0, -40)])
+    with pytest.raises(ImportFailed, match="is cut off: its last line has"):
+        imported(None, path)
 
 
 @pytest.mark.parametrize(

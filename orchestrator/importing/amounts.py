@@ -46,7 +46,7 @@ def with_bdf_amounts(table: pl.DataFrame, frame: pl.DataFrame, decisions: Decisi
             found = [headers[name] for term in terms if (name := term.format(quantity, unit)) in headers]
             if not found:
                 continue
-            ways = [frame[header].cast(pl.Float64).abs() for header in found]
+            ways = [frame[header].cast(pl.Float64).fill_nan(None).abs() for header in found]
             is_running = terms in _RUNNING
             whole = both_ways(ways)
             table = table.with_columns((of_step(whole, table) if is_running else whole).alias(f"{quantity}_{unit}"))

@@ -14,6 +14,7 @@ from orchestrator.importing.amounts import with_bdf_amounts
 from orchestrator.importing.errors import ImportFailed
 from orchestrator.importing.files import FileKind, kind_of, named_as
 from orchestrator.importing.read_run import Decisions, ImportOptions, ReadRun
+from orchestrator.importing.text_tables import check_end
 from orchestrator.importing.unknowns import (
     as_sample_table,
     check_finite,
@@ -61,7 +62,10 @@ def is_own(header: list[str]) -> bool:
 
 def read_bdf(path: Path, options: ImportOptions) -> ReadRun:
     """Read a table in text or Parquet. Raises ImportFailed."""
-    ending = ".parquet" if kind_of(path) is FileKind.PARQUET else ".csv"
+    kind = kind_of(path)
+    if kind is FileKind.TEXT:
+        check_end(path)
+    ending = ".parquet" if kind is FileKind.PARQUET else ".csv"
     try:
         with named_as(path, ending, ".xlsx") as named:
             table = read_table(named)
@@ -121,8 +125,10 @@ def _of_others(
 ) -> ReadRun:
     """Return a run of a table of another program, whose own columns are ``columns``."""
     import polars as pl
+    import polars.selectors as cs
 
-    table = table.with_columns(with_known_words(table["mode"], decisions))
+    # What others write for a reading that is missing.
+    table = table.with_columns(cs.float().fill_nan(None)).with_columns(with_known_words(table["mode"], decisions))
     numbers = {_label(head): head for head in columns.columns}.get(_RECORD_NUMBER)
     if numbers is not None:
         table = table.with_columns(columns[numbers].cast(pl.Int64, strict=False).alias("sequence"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from io import BytesIO
+from io import SEEK_END, BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -79,6 +79,19 @@ def whole_text(path: Path, encoding: str, line: str) -> str:
     if not text.endswith("\n") and (last := text.rpartition("\n")[2].count(separator) + 1) < columns:
         raise ImportFailed(f"{path.name} is cut off: its last line has {last} of {columns} columns; copy it again")
     return text
+
+
+def check_end(path: Path) -> None:
+    """Raise ImportFailed for a text whose last line lacks its end and fields: a number there may be part of one."""
+    with path.open("rb") as file:
+        header = file.readline(_LONGEST_LINE)
+        size = file.seek(0, SEEK_END)
+        file.seek(max(len(header), size - _LONGEST_LINE))
+        last = file.read().rpartition(b"\n")[2]
+    separator = separator_of(header.decode(errors="replace")).encode()
+    columns, there = (line.count(separator) + 1 for line in (header, last))
+    if last and there < columns:
+        raise ImportFailed(f"{path.name} is cut off: its last line has {there} of {columns} columns; copy it again")
 
 
 def text_columns(text: str, separator: str, names: list[str], skipped: int, name: str) -> pl.DataFrame:

@@ -79,7 +79,10 @@ def _csv(path: Path) -> pl.DataFrame:
     try:
         return pl.read_csv(path, schema=types)
     except pl.exceptions.PolarsError as err:
-        raise NotATable(f"{path.name} cannot be read as a table: {err}") from err
+        why = str(err).partition("\n")[0]
+        raise NotATable(
+            f"{path.name} cannot be read as a table (are fields apart by commas, and decimals by points?): {why}"
+        ) from err
 
 
 def _bdf_type(header: str) -> Any:  # noqa: ANN401 - a type of polars
