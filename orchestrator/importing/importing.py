@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.importing.errors import ImportFailed
-from orchestrator.importing.files import FileKind, kind_of
+from orchestrator.importing.files import FileKind, ends_with_a_line, kind_of
 from orchestrator.importing.originals import Originals, sha256_of
 from orchestrator.importing.outcome import Imported
 from orchestrator.importing.read_run import ImportOptions, ReadRun
@@ -50,7 +50,10 @@ def read_file(path: Path, options: ImportOptions, kind: FileKind | None = None) 
         case FileKind.STORE:
             raise ImportFailed(f"{path.name} is a store: it holds runs, not one run")
         case FileKind.TEXT:
-            return _read_text(path, options)
+            read = _read_text(path, options)
+            if not ends_with_a_line(path):
+                read.decisions.add("end of the file", "taken as whole", "its last line is not ended; was it cut off?")
+            return read
 
 
 def _read_workbook(path: Path, options: ImportOptions) -> ReadRun:
