@@ -33,9 +33,11 @@ FAILPOINTS: Final[dict[str, str]] = {
     "reconcile undecided": "After a restart: the tester was asked about a run, and nothing is written.",
     "reconcile decided": "After a restart: what becomes of a run is written.",
     "archive package written": "A run's package is on the disk under its name; the store has everything as before.",
-    "archive commit open": "The pointer is written and the records are deleted in a transaction that is not committed.",
-    "archive committed": "The records are in the package alone; the store's file is as large as before.",
-    "unarchive commit open": "The records are written back in a transaction that is not committed.",
+    "archive commit open": "The pointer to the package is written in a transaction that is not committed.",
+    "archive committed": "The pointer is committed; all records are in the store and in the package.",
+    "archive records leaving": "The pointer is committed, and a piece of the records is deleted from the store.",
+    "unarchive records coming": "A piece of the records is in the store again; the pointer still says: archived.",
+    "unarchive commit open": "The records are in the store again; the pointer is deleted in an open transaction.",
     "unarchive committed": "The records are in the store again, and in the package.",
 }
 

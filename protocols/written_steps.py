@@ -12,6 +12,7 @@ from pydantic import AfterValidator, Field, StringConstraints, WithJsonSchema
 
 from protocols.blocks import BLOCKS
 from protocols.field_types import FileModel, Line, problem
+from protocols.limit_blocks import LimitsField
 from protocols.recipe_steps import STEP_KINDS, RecordRule
 from protocols.temperature import TemperatureField
 
@@ -56,12 +57,13 @@ class ForEachStep(FileModel):
 
 
 class PhaseStep(FileModel):
-    """A part of a recipe with records or a temperature of its own, for all steps inside that have none."""
+    """A part of a recipe with records, limits or a temperature of its own, for all steps inside that have none."""
 
     step: Literal["phase"]
     title: Line | None = None
     record: RecordRule | None = None
     temperature: TemperatureField = None
+    limits: LimitsField = None
     steps: Annotated[list[Any], Field(min_length=1)]
 
 

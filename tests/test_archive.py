@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
+import subprocess
+import time
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +14,15 @@ import pytest
 
 from drivers.interfaces import Sample
 from orchestrator.analysis.summary import details
+from orchestrator.events import EventKind
+from orchestrator.packaging.archive_lock import only_archive
 from orchestrator.packaging.archiving import archive_run, unarchive_run, why_not_sealed
 from orchestrator.packaging.errors import NotSealed, PackageError, PackageTouched
 from orchestrator.rack.lock import owning
 from orchestrator.states import RunState
-from orchestrator.store import MountingKind, Mountings, RunArchived, Store, open_store
+from orchestrator.store import MountingKind, Mountings, RunArchived, Store, open_store, samples
 from orchestrator.store.health import check_store
+from orchestrator.store.sample_numbers import number_pages
 from orchestrator.tables.run_data import RunData
 from orchestrator.tables.sample_table import sample_table
 from tests.api_client import serving
@@ -100,14 +106,20 @@ def test_what_needs_records_says_the_command(store: Store, run_id: str, tmp_path
 
 
 async def test_rest_says_the_command_too(store_path: Path, tmp_path: Path) -> None:
-    """Samples and series of an archived run are refused with the command; its steps are listed as before."""
+    """A run that is archived beside a service is refused there with the command, lists it as before, and comes back."""
     with open_store(store_path) as store:
         run_id = sealed(store)
-        _archived(store, run_id, tmp_path / "kept")
     async with serving(store_path) as client:
+        before = await client.get(f"/runs/{run_id}/samples"), await client.get(f"/runs/{run_id}")
+        with open_store(store_path) as archive:
+            _archived(archive, run_id, tmp_path / "kept")
         for what in ("samples", "series"):
             assert f"cellrig unarchive {run_id}" in str(await client.get(f"/runs/{run_id}/{what}", 409))
         assert (await client.get(f"/runs/{run_id}/steps"))["rows"]
+        assert await client.get(f"/runs/{run_id}") == before[1]
+        with open_store(store_path) as archive:
+            unarchive_run(archive, run_id, None, _untold(""))
+        assert await client.get(f"/runs/{run_id}/samples") == before[0]
 
 
 def test_first_and_last_record_stay_at_hand(store: Store, run_id: str, tmp_path: Path) -> None:
@@ -273,21 +285,118 @@ def test_command_asks_for_runs_or_an_age(words: tuple[str, ...], tmp_path: Path)
 
 
 @pytest.mark.real_time
-async def test_store_that_a_service_has_is_let_be(store_path: Path) -> None:
-    """While somebody owns the store both commands are refused, and say who has it."""
+async def test_both_commands_work_beside_a_service(store_path: Path) -> None:
+    """A store that a service has is archived and brought back all the same; its file is not written anew meanwhile."""
     with open_store(store_path) as store:
-        run_id = sealed(store, ())
+        run_id, newest = sealed(store, ()), sealed(store, ())
+        store.set_run_state(newest, "completed", "", time.time())
+    before = dump(store_path)
     async with owning(store_path) as lock:
         lock.write_owner("http://127.0.0.1:1")
+        refused(await _in_thread("archive", newest, store_path), 1, "still tells others")
+        done = await _in_thread("archive", run_id, store_path)
+        assert done.returncode == 0, done.stderr
+        assert "are empty and are used by the next runs" in done.stdout
+        assert len(dump(store_path)["sample"]) == len(before["sample"]) // 2
+        back = await _in_thread("unarchive", run_id, store_path)
+        assert back.returncode == 0, back.stderr
+    assert dump(store_path) == before
+
+
+async def _in_thread(command: str, run_id: str, store_path: Path) -> subprocess.CompletedProcess[str]:
+    words = ("--no-pictures",) if command == "archive" else ()
+    return await asyncio.to_thread(cellrig, command, run_id, *words, "--store", store_path)
+
+
+def test_second_archive_at_a_time_is_refused(store_path: Path) -> None:
+    """What one archive leaves unfinished is another's to take away: so there is one of a store at a time."""
+    with open_store(store_path) as store:
+        run_id = sealed(store, ())
+    with only_archive(store_path):
         for command in ("archive", "unarchive"):
-            assert _in_thread(command, run_id, store_path) == 1
+            refused(cellrig(command, run_id, "--store", store_path), 1, "another cellrig")
 
 
-def _in_thread(command: str, run_id: str, store_path: Path) -> int:
-    from concurrent.futures import ThreadPoolExecutor
+def test_others_write_and_read_while_records_leave_and_come_back(store_path: Path, tmp_path: Path) -> None:
+    """Between two pieces the write lock is free at once, and a reader gets all records or the command, never a part."""
+    with open_store(store_path) as store:
+        run_id = sealed(store)
+        count = len(dump(store_path)["sample"])
+    seen: list[int] = []
+    with (
+        open_store(store_path, busy_timeout_s=0.0) as service,
+        open_store(store_path, read_only=True) as reader,
+        open_store(store_path) as archive,
+    ):
 
-    with ThreadPoolExecutor(1) as pool:
-        return pool.submit(lambda: cellrig(command, run_id, "--store", store_path)).result().returncode
+        def others() -> None:
+            service.add_event(None, EventKind.STATE, "a second has passed", NOW_S)
+            seen.extend(service.connection.execute("SELECT count(*) FROM sample").fetchone())
+            assert sum(reader.sample_count(test.id) for test in reader.tests(run_id)) == count
+            with pytest.raises(RunArchived):
+                sample_table(reader, run_id)
+            assert Mountings(reader).ended(run_id).time_s == hours_s
+
+        hours_s = Mountings(reader).ended(run_id).time_s
+        archive_run(archive, run_id, tmp_path, NOW_S, _untold, [], pictures=False, pause=others)
+        leaving, seen = seen, []
+        unarchive_run(archive, run_id, None, _untold(""), others)
+        assert sample_table(reader, run_id).height == count
+    assert leaving == sorted(leaving, reverse=True)
+    assert seen == sorted(seen)
+    assert any(0 < rows < count for rows in leaving)
+    assert any(0 < rows < count for rows in seen)
+
+
+def test_reader_that_is_overtaken_by_an_archive_is_told(store: Store, run_id: str, tmp_path: Path) -> None:
+    """Pages that were begun before the records left end with the command, and not as if the run ended there."""
+    with open_store(store.path, read_only=True) as reader:
+        last = reader.last_sample(1)
+        assert last is not None
+        columns = samples.column_pages(reader.connection, 1, ["sequence"], last.sequence, 10)
+        numbers = number_pages(reader.connection, 1, [], last.sequence, 10)
+        begun = [next(columns), next(numbers)]
+        _archived(store, run_id, tmp_path)
+        for pages in (columns, numbers):
+            with pytest.raises(RunArchived):
+                list(pages)
+    assert len(begun) == 2
+
+
+class _EndedByPower(Exception):
+    """What ends an archive in a test."""
+
+
+def test_record_that_comes_into_a_gap_meanwhile_is_not_deleted(
+    store: Store, run_with_a_gap: str, tmp_path: Path
+) -> None:
+    """Only what the package has leaves the store: a record that a tester gave late between others is kept through."""
+
+    def ends() -> None:
+        raise _EndedByPower
+
+    late = next(store.samples(1, 13))._replace(sequence=16)
+    with pytest.raises(_EndedByPower):
+        archive_run(store, run_with_a_gap, tmp_path, NOW_S, _untold, [], pictures=False, pause=ends)
+    store.tick({1: [late]})
+    (note,) = [
+        it for it in check_store(store.path, now_unix_s=NOW_S).findings if "an archive is at work" in it.sentence
+    ]
+    assert (note.check, note.level.value) == ("archives", "note")
+    _archived(store, run_with_a_gap, tmp_path)
+    assert store.connection.execute("SELECT test, sequence FROM sample").fetchall() == [(1, 16)]
+    unarchive_run(store, run_with_a_gap, None, _untold(""))
+    assert [sample.sequence for sample in store.samples(1)][13:17] == [14, 16, 19, 20]
+
+
+def test_record_that_differs_is_not_brought_back_over(store: Store, run_id: str, tmp_path: Path) -> None:
+    """A record in the store with other values than in the package ends the way back; none of them is replaced."""
+    second = next(store.samples(1, 1))
+    _archived(store, run_id, tmp_path)
+    store.tick({1: [second._replace(voltage_v=0.5)]})
+    with pytest.raises(PackageError, match="record 2 of test 1"):
+        unarchive_run(store, run_id, None, _untold(""))
+    assert store.connection.execute("SELECT voltage_v FROM sample").fetchall() == [(0.5,)]
 
 
 def test_gap_of_lost_records_is_kept(store: Store, run_with_a_gap: str, tmp_path: Path) -> None:

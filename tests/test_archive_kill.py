@@ -11,10 +11,12 @@ from typing import Any
 import pytest
 
 from orchestrator.failpoints import FAILPOINTS, VARIABLE
-from orchestrator.packaging.archiving import ENDING
+from orchestrator.packaging.archive_packages import ENDING
 from orchestrator.packaging.opened import package_store
 from orchestrator.packaging.verifying import verify
-from orchestrator.store import open_store
+from orchestrator.store import RunArchived, Store, open_store
+from orchestrator.store.archives import archived_run
+from orchestrator.tables.sample_table import sample_table
 from tests.command_line import PROGRAM, cellrig
 from tests.package_rig import dump, sealed
 
@@ -31,16 +33,24 @@ def _killed(store: Path, words: list[str], point: str) -> int:
 
 
 def _records(store: Path, folder: Path, run_id: str) -> list[list[Any]]:
-    """Give the records of a run from each place that has any: the store, and a package that is sound."""
-    found = []
-    if rows := dump(store)["sample"]:
-        found.append(rows)
+    """Give the records of a run from each place that must have all: a store without a pointer, and a sound package."""
+    found, rows = [], dump(store)
+    if not rows["archive"]:
+        found.append(rows["sample"])
     package = folder / f"{run_id}{ENDING}"
     if package.exists():
         assert verify(package).is_sound
         with package_store(package) as opened:
             found.append(sorted(opened.connection.execute("SELECT * FROM sample").fetchall(), key=repr))
     return found
+
+
+def _whole_or_refused(store: Store, run_id: str, count: int) -> None:
+    """Read a run: never a part of its records for all of them."""
+    try:
+        assert sample_table(store, run_id).height == count
+    except RunArchived:
+        assert archived_run(store.connection, run_id) is not None
 
 
 @pytest.mark.parametrize("point", POINTS)
@@ -58,9 +68,12 @@ def test_no_record_is_lost_where_a_command_is_killed(tmp_path: Path, point: str)
     places = _records(store, folder, run_id)
     assert places
     assert all(rows == before["sample"] for rows in places)
+    with open_store(store, read_only=True) as opened:
+        assert sum(opened.sample_count(test.id) for test in opened.tests(run_id)) == len(before["sample"])
+        assert opened.last_sample(1) is not None
+        _whole_or_refused(opened, run_id, len(before["sample"]))
     again = cellrig(*words, "--store", store)
-    is_done = point in {"archive committed", "unarchive committed"}
-    assert again.returncode == int(is_done), again.stderr
+    assert again.returncode == int(point == "unarchive committed"), again.stderr
     if word == "archive":
         assert dump(store)["sample"] == []
         assert cellrig("unarchive", run_id, "--store", store).returncode == 0

@@ -73,7 +73,7 @@ def test_every_format_writes_a_run(store: Store, run_id: str, tmp_path: Path, wr
 
 
 def test_command_writes_names_and_tells(store: Store, run_id: str, tmp_path: Path) -> None:
-    """A file in the present folder, a name of one's own, a folder for several runs; the paths are printed."""
+    """A file here, a name of one's own, a folder for several runs or a bare name; the paths are printed."""
     other = made(store, ())
     for run in (run_id, other):
         store.set_run_state(run, "completed", "", 0.0)
@@ -86,6 +86,10 @@ def test_command_writes_names_and_tells(store: Store, run_id: str, tmp_path: Pat
     assert [row["files"][0] for row in told["exports"]] == [f"new/deep/{run}.bdf.csv" for run in (run_id, other)]
     assert all((tmp_path / file).is_file() for row in told["exports"] for file in row["files"])
     assert several.stderr == ""
+    one = cellrig("export", run_id, "--to", "csv", "-o", "tables", *at, cwd=tmp_path)
+    assert (one.stdout, one.stderr) == (f"tables/{run_id}.csv\n", "")
+    (tmp_path / "mine").write_text("")
+    refused(cellrig("export", run_id, "--to", "csv", "-o", "mine", *at, cwd=tmp_path), 1, "mine is there already")
     folder = cellrig("export", other, "--to", "pyprobe", "-o", "A17", *at, cwd=tmp_path)
     assert folder.stdout == "A17\n"
     assert sorted(path.name for path in (tmp_path / "A17").iterdir()) == [

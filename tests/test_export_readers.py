@@ -152,15 +152,16 @@ def test_lines_of_the_page_read_what_was_exported(store: Store, tmp_path: Path) 
         exported(store, run_id, name, tmp_path)
     page = (Path(__file__).parent.parent / "docs" / "export.md").read_text("utf-8")
     blocks = re.findall(r"^```python\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
-    assert len(blocks) == 5
-    run = [block for block in blocks if find_spec(block.split()[1].partition(".")[0]) is not None]
+    assert len(blocks) == 6
+    needed = [re.findall(r"^(?:import|from) (\w+)", block, re.MULTILINE) for block in blocks]
+    run = [block for block, names in zip(blocks, needed, strict=True) if all(map(find_spec, names))]
     assert len(run) >= 3
     with contextlib.chdir(tmp_path):
         for block in run:
-            names: dict[str, Any] = {}
-            exec(block, names)  # noqa: S102 - the page of ours
-            if "frame" in names:
-                assert len(names["frame"]) == sample_table(store, run_id).height
+            values: dict[str, Any] = {}
+            exec(block, values)  # noqa: S102 - the page of ours
+            if "frame" in values:
+                assert len(values["frame"]) == sample_table(store, run_id).height
 
 
 def test_chi_text_is_read_by_the_driver_of_the_instrument(store: Store, tmp_path: Path) -> None:

@@ -118,9 +118,38 @@ def test_facts_for_people_are_there(rig: tuple[Store, str, Path]) -> None:
     assert hashlib.sha256(program).hexdigest() == store.run(run_id).program_sha256
     assert {row["category"] for row in deviations} == {"power_outage"}
     assert [row["duration_s"] for row in deviations] == [5000.0] * 3
-    area = next(it for it in battinfo["schema:object"]["hasProperty"] if it["schema:name"] == "area_cm2")
+    area = next(it for it in battinfo["hasTestObject"]["hasProperty"] if it["schema:name"] == "area_cm2")
     assert area["hasNumericalPart"]["hasNumberValue"] == pytest.approx(1.0)
     assert area["hasMeasurementUnit"].endswith("#SquareCentiMetre")
+
+
+def test_page_says_whose_each_term_of_the_metadata_is(rig: tuple[Store, str, Path]) -> None:
+    """A term of an ontology in the JSON-LD that ``docs/package.md`` does not name would be looked up by nobody."""
+    with zipfile.ZipFile(rig[2]) as zipped:
+        told = json.loads(zipped.read("battinfo.jsonld"))
+    del told["@context"]
+    page = (Path(__file__).parent.parent / "docs" / "package.md").read_text("utf-8")
+    terms = set(_terms(told))
+    assert {"CoinCell", "hasTestObject", "SquareCentiMetre"} <= terms
+    assert {term for term in terms if f"`{term}`" not in page} == set()
+
+
+def _terms(value: Any) -> Iterator[str]:  # noqa: ANN401 - a value of JSON
+    """Yield the terms of a document in JSON-LD that are of no named vocabulary, and its units."""
+    if isinstance(value, list):
+        for one in value:
+            yield from _terms(one)
+    if not isinstance(value, dict):
+        return
+    for name, inner in value.items():
+        types = inner if isinstance(inner, list) else [inner]
+        if name == "hasMeasurementUnit":
+            yield inner.partition("#")[2]
+        if name == "@type":
+            yield from (one for one in types if not one.startswith("schema:"))
+        elif not name.startswith(("@", "schema:")):
+            yield name
+        yield from _terms(inner)
 
 
 def test_package_opens_as_a_store(rig: tuple[Store, str, Path]) -> None:

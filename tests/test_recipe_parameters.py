@@ -81,6 +81,21 @@ async def test_order_by_rest_sets_parameters_and_brings_included_files(client: C
     assert [one["parameters"] for one in listed] == [[] for _ in shipped_recipes()]
 
 
+async def test_page_that_orders_asks_what_may_be_set_and_what_becomes_of_it(client: Client) -> None:
+    """Parameters with what is set, plain steps, or the faults with their lines; nothing is ordered."""
+    text = {"recipe_yaml": _RECIPE, "recipe_included": {"shared.yaml": _SHARED}, "recipe_file": "mine.yaml"}
+    told = await client.post("/recipes/opened", {**text, "set": ["current=0.3 mA/cm2", "time=2 h"]})
+    assert parse_recipe(told["plain"]) == parse_recipe(_HEAD + _PLAIN)
+    assert [(one["name"], one["value"], one["is_set"]) for one in told["parameters"]] == [
+        ("current", "0.3 mA/cm2", True),
+        ("time", "2 h", True),
+    ]
+    wrong = await client.post("/recipes/opened", {**text, "set": ["current=3 mA/cm2"]})
+    assert (wrong["plain"], wrong["faults"][0]["line"], len(wrong["parameters"])) == (None, 6, 2)
+    await client.post("/recipes/opened", {}, 422)
+    assert (await client.get("/runs"))["runs"] == []
+
+
 def test_command_line_sets_shows_and_keeps_parameters(tmp_path: Path) -> None:
     """A run of a file with an include, and one like it after both files are gone."""
     (tmp_path / "mine.yaml").write_text(_RECIPE, "utf-8")

@@ -87,6 +87,16 @@ def test_copy_is_made_before_the_layout_changes(old: Path) -> None:
         open_store(old)
 
 
+def test_layout_is_not_changed_under_another_process(old: Path) -> None:
+    """What writes beside a service of an older cellrig is refused, and neither store nor folder is changed."""
+    before, there = old.read_bytes(), files(old)
+    with pytest.raises(CannotOpen, match="start it anew with this cellrig"):
+        open_store(old, migrations=with_extra(add_oven), is_in_use=True)
+    assert (old.read_bytes(), files(old)) == (before, there)
+    with open_store(old, is_in_use=True) as store:
+        assert store.sample_count(1) == 3000
+
+
 def test_failed_migration_leaves_the_file_as_it_was(old: Path) -> None:
     """Byte for byte, with a sentence that names the copy; the older cellrig goes on with it (faults E10)."""
     before = old.read_bytes()

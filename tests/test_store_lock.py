@@ -99,6 +99,23 @@ def test_killed_owner_is_taken_over_and_when_it_last_lived_is_known(
     assert _own(store_path).last_alive_unix_s == last_s
 
 
+def test_guest_leaves_what_a_dead_service_left(store_path: Path, owner: subprocess.Popen[str]) -> None:
+    """An import or an archive between two services hides no death, and a lock file that was not there is none after."""
+    before = lock_path(store_path).read_text("utf-8"), lock_path(store_path).stat().st_mtime
+    owner.kill()
+    owner.wait()
+
+    async def visits(path: Path) -> None:
+        async with owning(path, is_guest=True) as instance:
+            instance.write_owner("", command="cellrig import")
+            assert lock_path(path).read_text("utf-8") != before[0]
+
+    asyncio.run(visits(store_path))
+    assert (lock_path(store_path).read_text("utf-8"), lock_path(store_path).stat().st_mtime) == before
+    asyncio.run(visits(store_path.with_name("new.db")))
+    assert not lock_path(store_path.with_name("new.db")).exists()
+
+
 def test_a_start_that_fails_leaves_the_death_before_it_to_be_seen(
     store_path: Path, owner: subprocess.Popen[str]
 ) -> None:

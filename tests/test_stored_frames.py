@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
@@ -93,3 +95,21 @@ def test_run_that_is_archived_meanwhile_ends_with_an_error(store: Store, tmp_pat
     archive_run(store, run_id, tmp_path, START_UNIX_S + 1e6, lambda _part: lambda _done, _all: None, [], pictures=False)
     with pytest.raises(RunArchived, match="unarchive"):
         list(batches)
+
+
+def test_second_process_that_an_archive_overtook_is_not_believed(store: Store, tmp_path: Path) -> None:
+    """Its pages are the rows that an archive had not taken away yet: they are no run, and the command is told."""
+    run_id = RunMaker(store, program_of(segment_of(CHARGE))).run()
+    store.set_run_state(run_id, "completed", "all steps done", START_UNIX_S + 9e4)
+    (test,) = RunData(store, run_id).tests
+    assert test.last is not None
+    file = file_of(store.connection)
+    assert file is not None
+    pages = list(arrow_pages(file, test.row.id, test.last.sequence, ROWS))
+
+    def overtaken() -> Iterator[Any]:
+        archive_run(store, run_id, tmp_path, 0.0, lambda _part: lambda _done, _all: None, [], pictures=False)
+        yield from pages[1:]
+
+    with pytest.raises(RunArchived, match="unarchive"):
+        list(continued(overtaken(), store.connection, test.row.id, (), test.last.sequence, ROWS))

@@ -70,9 +70,11 @@ def table(store: Store, kind: Kind, run_id: str, after_test: int, after: int, li
         if test >= after_test and len(rows) <= limit:
             since = after if test == after_test else 0
             with explained(store.path):
+                if kind is SAMPLES:
+                    refuse_archived(store.connection, test, since)
                 found = store.connection.execute(sql, (test, since, limit + 1 - len(rows))).fetchall()
-                if kind is SAMPLES and not found:
-                    refuse_archived(store.connection, test)
+                if kind is SAMPLES:
+                    refuse_archived(store.connection, test, since)
             rows += found
     kept = rows[:limit]
     position = 1 + kind.columns.index(kind.key)
@@ -109,11 +111,11 @@ def run(store: Store, run_id: str) -> dict[str, Any]:
         raise NoSuchThing(f"there is no run {run_id!r} in the store; 'cellrig runs' lists them")
     tests = _rows(
         store,
-        "SELECT id, instrument, channel, tester_test_id, barcode, started_unix_s, "
-        "(SELECT count(*) FROM sample WHERE sample.test = test.id) AS samples FROM test WHERE run_id = ? ORDER BY id",
+        "SELECT id, instrument, channel, tester_test_id, barcode, started_unix_s FROM test WHERE run_id = ? "
+        "ORDER BY id",
         run_id,
     )
-    return {**found[0], "tests": tests}
+    return {**found[0], "tests": [{**test, "samples": store.sample_count(test["id"])} for test in tests]}
 
 
 def check_run(store: Store, run_id: str) -> None:

@@ -76,9 +76,9 @@ class RunColumns:
             after = last if test.id == last_test else 0
             while test.id >= last_test:
                 with explained(store.path):
+                    refuse_archived(store.connection, test.id, after)
                     page = store.connection.execute(_SQL, (test.id, after)).fetchall()
-                    if not page:
-                        refuse_archived(store.connection, test.id)
+                    refuse_archived(store.connection, test.id, after)
                 rows += page
                 await asyncio.sleep(0)
                 if len(page) < _READ_AT_ONCE:

@@ -188,6 +188,7 @@ app.command(
         "cellrig import old.nda record.csv --zone Europe/Zurich --dry-run",
         "cellrig import impedance.txt --zone Asia/Shanghai --label A17",
         "cellrig import bench2.db --run R000012 --run R000013",
+        "cellrig import R000012.cellrig.zip",
         needs="files of your own",
     ),
 )(imports.import_files)

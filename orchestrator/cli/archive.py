@@ -15,6 +15,7 @@ from orchestrator.cli.arguments import DEFAULT_STORE, Json, StoreFile
 from orchestrator.cli.export import shown
 from orchestrator.cli.extras import need_libraries
 from orchestrator.cli.output import DONE, FAILED, WRONG_USE, fail, print_json, say, stopped_by_ctrl_c
+from orchestrator.cli.owned_store import check_is_there, owned_store, shared_store
 from orchestrator.cli.verify import PACKAGE_LIBRARIES, shown_parts
 
 if TYPE_CHECKING:
@@ -35,6 +36,8 @@ From = Annotated[
 Pictures = Annotated[bool, typer.Option("--pictures/--no-pictures", help="Draw pictures into the packages.")]
 _DAYS = {"d": 1, "w": 7, "y": 365}
 _DAY_S = 86_400.0
+_SETTLING_S = 120.0
+"""For how long a service has the records of a run that ended: the feed reads them for a minute (``live_samples``)."""
 
 
 def archive(
@@ -50,7 +53,7 @@ def archive(
 
     A store stays small so. Each package is verified and compared with the store, row by row, before the records leave
     it. Steps, cycles, spectra and events stay, so that 'runs' and 'show' tell the same as before. Packages are not part
-    of a backup of the store: back up their folder too. No service may use the store meanwhile.
+    of a backup of the store: back up their folder too. A service may have the store meanwhile.
     """
     if bool(run_ids) == bool(older_than):
         fail("say which runs, or how old: cellrig archive R000001, or cellrig archive --older-than 90d", WRONG_USE)
@@ -63,29 +66,42 @@ def archive(
             rows = [{"run": run, "problem": why} for run, why in _candidates(opened, run_ids, age_s)]
             _tell_candidates(rows, json, is_all=bool(older_than))
         return
-    with stopped_by_ctrl_c("stopped; the run that was at work is as it was"), _owned(store) as opened:
-        _archive(opened, _candidates(opened, run_ids, age_s), to, json, pictures, is_all=bool(older_than))
+    with stopped_by_ctrl_c("stopped; say it again to end what was begun: no record is lost"):
+        with _archiving(store) as opened:
+            candidates, before = _candidates(opened, run_ids, age_s), opened.path.stat().st_size
+            done, refused = _archived(opened, candidates, to, json, pictures)
+        kept = _give_back(store) if done else ""
+    after = store.stat().st_size
+    if json:
+        told = {"archived": done, "refused": refused, "store_bytes_before": before, "store_bytes_after": after}
+        print_json({**told, "space": kept})
+    else:
+        _tell_archived(store, done, before, after, kept)
+    for one in refused:
+        say(f"cellrig: {one['problem']}", err=True)
+    if older_than and not done and not refused and not json:
+        say(f"no run in {store} is over for so long and not archived yet")
+    # Of all that are old, those that are wanted may stay; one that was named was to go.
+    allowed = sum(bool(problem) for _, problem in candidates) if older_than else 0
+    raise typer.Exit(FAILED if len(refused) > allowed else DONE)
 
 
-def _archive(
-    opened: Store, candidates: list[tuple[str, str]], to: Path | None, json: bool, pictures: bool, *, is_all: bool
-) -> None:
-    """Archive the candidates that may be, give their space back, and tell what was done. Ends the command."""
+def _archived(
+    opened: Store, candidates: list[tuple[str, str]], to: Path | None, json: bool, pictures: bool
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Archive the candidates that may be, and return which were, and which were not with the reason."""
     from orchestrator.packaging.archiving import archive_folder, archive_run
     from orchestrator.packaging.errors import PackageError
-    from orchestrator.packaging.space import give_back
     from orchestrator.store import StoreError
 
     folder = to or archive_folder(opened.path)
-    before = opened.path.stat().st_size
     done: list[dict[str, Any]] = []
     refused = [{"run": run_id, "problem": problem} for run_id, problem in candidates if problem]
-    # Of all that are old, those that are wanted may stay; one that was named was to go.
-    allowed = len(refused) if is_all else 0
     for run_id in (run_id for run_id, problem in candidates if not problem):
         notes: list[str] = []
         try:
-            made = archive_run(opened, run_id, folder, time.time(), shown_parts(run_id), notes, pictures=pictures)
+            told = shown_parts(run_id)
+            made = archive_run(opened, run_id, folder, time.time(), told, notes, pictures=pictures, pause=_pause)
         except PackageError as err:
             refused.append({"run": run_id, "problem": str(err)})
             continue
@@ -98,18 +114,7 @@ def _archive(
             say(f"cellrig: {note}", err=True)
         if not json:
             say(f"{run_id}: {made.path(opened.path)}, {made.size_bytes / 1e6:.1f} MB, verified")
-    kept = give_back(opened) if done else ""
-    after = opened.path.stat().st_size
-    if json:
-        told = {"archived": done, "refused": refused, "store_bytes_before": before, "store_bytes_after": after}
-        print_json({**told, "space": kept})
-    else:
-        _tell_archived(opened.path, done, before, after, kept)
-    for one in refused:
-        say(f"cellrig: {one['problem']}", err=True)
-    if is_all and not done and not refused and not json:
-        say(f"no run in {opened.path} is over for so long and not archived yet")
-    raise typer.Exit(FAILED if len(refused) > allowed else DONE)
+    return done, refused
 
 
 def _tell_archived(store: Path, done: list[dict[str, Any]], before: int, after: int, kept: str) -> None:
@@ -139,7 +144,7 @@ def unarchive(
 ) -> None:
     """Bring the records of archived runs back.
 
-    They come row for row. The package is checked before, and stays where it is. No service may use the store meanwhile.
+    They come row for row. The package is checked before, and stays where it is. A service may have the store meanwhile.
     """
     need_libraries("data", PACKAGE_LIBRARIES)
     from orchestrator.packaging.archiving import unarchive_run
@@ -148,10 +153,10 @@ def unarchive(
     if package is not None and len(run_ids) > 1:
         fail("--from names the package of one run; bring them back one by one", WRONG_USE)
     done = []
-    with stopped_by_ctrl_c("stopped; the run that was at work is as it was"), _owned(store) as opened:
+    with stopped_by_ctrl_c("stopped; say it again to end what was begun"), _archiving(store) as opened:
         for run_id in dict.fromkeys(run_ids):
             try:
-                path = unarchive_run(opened, run_id, package, shown(f"{run_id}: rows"))
+                path = unarchive_run(opened, run_id, package, shown(f"{run_id}: rows"), _pause)
             except PackageError as err:
                 fail(str(err), FAILED)
             except OSError as err:
@@ -175,45 +180,51 @@ def _candidates(opened: Store, run_ids: list[str] | None, age_s: float) -> list[
     """Return the runs that are asked for, each with why it is not archived, "" where it is."""
     from orchestrator.packaging.archiving import why_not_sealed
 
-    if run_ids:
-        return [(run_id, why_not_sealed(opened, run_id)) for run_id in dict.fromkeys(run_ids)]
     until_s = time.time() - age_s
     old = [run.run_id for run in opened.runs() if run.state.is_over and run.state_unix_s <= until_s]
-    return [(run_id, why) for run_id in old if not (why := why_not_sealed(opened, run_id)).endswith("already")]
+    asked = list(dict.fromkeys(run_ids)) if run_ids else old
+    found = [(run_id, why_not_sealed(opened, run_id) or _just_ended(opened, run_id)) for run_id in asked]
+    return found if run_ids else [one for one in found if not one[1].endswith("already")]
+
+
+def _just_ended(opened: Store, run_id: str) -> str:
+    """Return why a run is left to its service for a moment, "" where it is not."""
+    from orchestrator.rack.lock import owner_of
+
+    owner, since_s = owner_of(opened.path), time.time() - opened.run(run_id).state_unix_s
+    if owner is None or not owner.url or not 0 <= since_s < _SETTLING_S:
+        return ""
+    return f"run {run_id} ended {since_s:.0f} s ago, and the service still tells others of it; try again in two minutes"
+
+
+def _pause() -> None:
+    """Let others write."""
+    from orchestrator.packaging.moving import PAUSE_S
+
+    time.sleep(PAUSE_S)
 
 
 @contextmanager
-def _owned(store: Path) -> Iterator[Store]:
-    """Open a store for writing and hold its lock, so that no service begins meanwhile. Ends the command if one has it.
+def _archiving(store: Path) -> Iterator[Store]:
+    """Open a store for archives, beside a service too. Ends the command if none can be made now."""
+    from orchestrator.packaging.archive_lock import NoArchiveNow, only_archive
 
-    A store of simulated runs keeps its durability: what leaves it is on the disk before.
-    """
-    from orchestrator.rack.lock import AlreadyOwned, owning
-    from orchestrator.store import open_store
-    from orchestrator.store.opening import check_place
-    from orchestrator.store.place import real_path
-
-    if not store.exists():
-        check_place(real_path(store), read_only=True)
-        open_store(store, read_only=True).close()
-    import asyncio
-
-    with asyncio.Runner() as runner:
-        lock = owning(store)
-        try:
-            runner.run(_entered(lock))
-        except AlreadyOwned as err:
-            fail(f"{err}; archives are made while no service has the store: its runs go on in their testers", FAILED)
-        try:
-            with open_store(store) as opened:
-                yield opened
-        finally:
-            runner.run(_left(lock))
+    check_is_there(store)
+    try:
+        with only_archive(store), shared_store(store) as opened:
+            yield opened
+    except NoArchiveNow as err:
+        fail(str(err), FAILED)
 
 
-async def _entered(lock: Any) -> None:  # noqa: ANN401 - a context manager of one kind
-    await lock.__aenter__()
+def _give_back(store: Path) -> str:
+    """Give the space of what has left a store back to the disk, if nobody has it; return what a person should know."""
+    from orchestrator.packaging.space import empty_words, give_back
+    from orchestrator.rack.lock import AlreadyOwned
 
-
-async def _left(lock: Any) -> None:  # noqa: ANN401 - as above
-    await lock.__aexit__(None, None, None)
+    try:
+        with owned_store(store, "cellrig archive") as opened:
+            return give_back(opened)
+    except AlreadyOwned:
+        with shared_store(store) as opened:
+            return empty_words(opened)

@@ -25,7 +25,7 @@ Out = Annotated[
         "--out",
         "-o",
         metavar="PATH",
-        help="The file, or a folder for several; else RUN and the ending of the format, here.",
+        help="The file, by its ending, or a folder; else RUN and the ending of the format, here.",
     ),
 ]
 ListFormats = Annotated[bool, typer.Option("--list", help="List the formats, and who reads them.")]
@@ -105,8 +105,11 @@ def _list(json: bool) -> None:
     say("\nWrite one: cellrig export RUN --to FORMAT")
 
 
-def shown(run_id: str) -> Progress:
-    """Show how many records are written: a bar on a terminal, tenths of long runs elsewhere, always on stderr."""
+def shown(run_id: str, what: str = "records") -> Progress:
+    """Show how many records are written: a bar on a terminal, tenths of long runs elsewhere, always on stderr.
+
+    ``what`` is counted.
+    """
     if sys.stderr.isatty():
         return _bar(run_id)
     told = 0
@@ -116,7 +119,7 @@ def shown(run_id: str) -> Progress:
         tenth = done * 10 // max(rows, 1)
         if rows >= _SHOWN_ROWS and tenth > told:
             told = tenth
-            typer.echo(f"{run_id}: {done:,} of {rows:,} records", err=True)
+            typer.echo(f"{run_id}: {done:,} of {rows:,} {what}", err=True)
 
     return tell
 

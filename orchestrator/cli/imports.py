@@ -16,7 +16,9 @@ from orchestrator.cli.export import shown
 from orchestrator.cli.extras import need_libraries
 from orchestrator.cli.import_tables import print_decisions
 from orchestrator.cli.output import FAILED, fail, print_json, say
+from orchestrator.cli.owned_store import owned_store
 from orchestrator.cli.tables import printable
+from orchestrator.cli.verify import PACKAGE_LIBRARIES, shown_parts
 
 if TYPE_CHECKING:
     from orchestrator.importing.outcome import Imported
@@ -46,7 +48,9 @@ class CurrentUnit(StrEnum):
     UA = "uA"
 
 
-Files = Annotated[list[str], typer.Argument(metavar="FILE...", help="Files of testers and tables, or other stores.")]
+Files = Annotated[
+    list[str], typer.Argument(metavar="FILE...", help="Files of testers, tables, other stores, packages.")
+]
 CellOf = Annotated[
     str,
     typer.Option(
@@ -98,40 +102,70 @@ def import_files(
 ) -> None:
     """Bring files of other programs into a store as runs.
 
-    Neware .nda, .ndax, CSV and XLSX, the Battery Data Format, tables that cellrig has exported, text of a CHI660E, and
-    runs of another store. Units, sign, cycle numbers and time zone are told for each file, with what told them; what a
-    file does not say must be said by an option. Each file comes in whole or not at all, and a copy of it is kept beside
-    the store. A service must not have the store meanwhile.
+    Neware .nda, .ndax, CSV and XLSX, the Battery Data Format, tables that cellrig has exported, text of a CHI660E, runs
+    of another store, and run packages (zips and folders), which are verified first. Units, sign, cycle numbers and time
+    zone are told for each file, with what told them; what a file does not say must be said by an option. Each file
+    comes in whole or not at all, and is kept beside the store. A service must not have the store meanwhile.
     """
-    from orchestrator.importing.errors import ImportFailed
-    from orchestrator.importing.files import kind_of
-    from orchestrator.importing.importing import LIBRARIES
+    from orchestrator.importing.read_run import ImportOptions
+    from protocols.loading import load_cell
 
-    options = _options(cell, label, channel, zone, started, positive, unit, cycles, run_ids)
-    paths: list[Path] = []
+    _check_names(label, channel)
+    options = ImportOptions(
+        zone=_zone(zone) if zone else None,
+        started_unix_s=_moment(started) if started else None,
+        positive=positive,
+        current_unit=unit,
+        cycles=cycles,
+        cell=load_cell(cell).facts() if cell else None,
+        channel=channel,
+        label=label,
+        run_ids=tuple(run_ids or ()),
+    )
     found: list[Imported] = []
+    paths, problems = _readable(files)
+    if dry_run or not paths:
+        _each(None, paths, options, "", again=again, found=found, problems=problems)
+    else:
+        from orchestrator.rack.lock import AlreadyOwned
+
+        try:
+            with owned_store(store, "cellrig import") as opened:
+                _each(opened, paths, options, named(by), again=again, found=found, problems=problems)
+        except AlreadyOwned as err:
+            fail(f"{err}. Or import into another store: --store NAME", FAILED)
+    _tell(found, problems, store, json=json, dry_run=dry_run)
+    if problems:
+        raise typer.Exit(FAILED)
+
+
+def _readable(files: Sequence[str]) -> tuple[list[Path], list[tuple[str, str]]]:
+    """Return the files that can be read here, and of each other one its name and what is wrong with it."""
+    from orchestrator.importing.errors import ImportFailed
+
+    paths: list[Path] = []
     problems: list[tuple[str, str]] = []
     for path in map(Path, files):
         try:
-            need_libraries(*LIBRARIES[kind_of(path)])
+            need_libraries(*_libraries(path))
             paths.append(path)
         except ImportFailed as err:
             problems.append((path.name, str(err)))
         except OSError as err:
             problems.append((path.name, f"{path} cannot be read ({err.strerror or err})"))
-    if dry_run or not paths:
-        _each(None, paths, options, "", again=again, found=found, problems=problems)
-    else:
-        from orchestrator.rack.lock import owner_of
-        from orchestrator.store import open_store
+    return paths, problems
 
-        if store.exists() and (owner := owner_of(store)) is not None:
-            fail(f"{store} is served by {owner}; import into another store, or end the service meanwhile", FAILED)
-        with open_store(store) as opened:
-            _each(opened, paths, options, named(by), again=again, found=found, problems=problems)
-    _tell(found, problems, store, json=json, dry_run=dry_run)
-    if problems:
-        raise typer.Exit(FAILED)
+
+def _libraries(path: Path) -> tuple[str, tuple[str, ...]]:
+    """Return the extra and the libraries that a file needs. Raises ImportFailed for what is not read here, OSError."""
+    from orchestrator.importing.files import kind_of
+    from orchestrator.importing.importing import LIBRARIES
+    from orchestrator.packaging.opened import is_package
+
+    # A pipe is not opened: it may wait for ever.
+    if (path.is_dir() or path.is_file()) and is_package(path):
+        return "data", PACKAGE_LIBRARIES
+    return LIBRARIES[kind_of(path)]
 
 
 def _each(
@@ -147,10 +181,16 @@ def _each(
     """Import one file after another; one that cannot be imported hinders no other."""
     from orchestrator.importing.errors import ImportFailed
     from orchestrator.importing.importing import import_file
+    from orchestrator.packaging.opened import is_package
+    from orchestrator.packaging.package_imports import import_package
 
     for path in paths:
         try:
-            found += import_file(store, path, options, by=by, progress=shown(path.name), again=again)
+            if is_package(path):
+                told = shown_parts(path.name)
+                found += import_package(store, path, options, by=by, progress=told, again=again)
+            else:
+                found += import_file(store, path, options, by=by, progress=shown(path.name), again=again)
         except ImportFailed as err:
             problems.append((path.name, str(err)))
         except OSError as err:
@@ -182,35 +222,13 @@ def _tell_one(one: Imported, store: Path) -> None:
         say(f"look with: cellrig show {one.run_id} --store {store}")
 
 
-def _options(
-    cell: str,
-    label: str,
-    channel: str,
-    zone: str,
-    started: str,
-    positive: Positive | None,
-    unit: CurrentUnit | None,
-    cycles: Cycles | None,
-    run_ids: list[str] | None,
-) -> ImportOptions:
+def _check_names(label: str, channel: str) -> None:
+    """Check that --label and --channel are names of one line. Raises BadParameter."""
     from orchestrator.importing.importing import LONGEST_LABEL
-    from orchestrator.importing.read_run import ImportOptions
-    from protocols.loading import load_cell
 
     for option, text in (("--label", label), ("--channel", channel)):
         if len(text) > LONGEST_LABEL or not text.isprintable():
             raise typer.BadParameter(f"{option}: at most {LONGEST_LABEL} letters, and no control characters")
-    return ImportOptions(
-        zone=_zone(zone) if zone else None,
-        started_unix_s=_moment(started) if started else None,
-        positive=None if positive is None else positive.value,
-        current_unit=None if unit is None else unit.value,
-        cycles=None if cycles is None else cycles.value,
-        cell=load_cell(cell).facts() if cell else None,
-        channel=channel,
-        label=label,
-        run_ids=tuple(run_ids or ()),
-    )
 
 
 def _zone(text: str) -> tzinfo:

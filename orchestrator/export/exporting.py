@@ -42,8 +42,9 @@ def export_runs(
 ) -> list[Exported]:
     """Write runs of a store in a format, and return what was written.
 
-    ``out`` is a folder where one is there, where it ends with a slash, or where several files come: it is made. Else it
-    is the file itself. None is the present folder. All names are looked at before anything is written. Raises
+    ``out`` is a folder where one is there, where several files come, or where a file has an ending in this format and
+    ``out`` has none: it is made. Else it is the file itself, or the folder of a format that is one. None is the present
+    folder. All names are looked at before anything is written. Raises
     ExportError, or StoreError for a run that the store does not have.
     """
     sources = [RunSource(store, run_id, progress(run_id)) for run_id in dict.fromkeys(run_ids)]
@@ -77,7 +78,9 @@ def _places(out: Path | None, names: list[list[str]]) -> tuple[Path, list[list[s
     if out is None:
         return Path(), names
     is_one = len(names) == 1 and len(names[0]) == 1
-    if out.is_dir() or not is_one:
+    # One run goes where two would go under the same name, and no file comes without the ending that programs go by.
+    is_folder = not out.suffix and not out.is_file() and bool(Path(names[0][0]).suffix)
+    if out.is_dir() or not is_one or is_folder:
         return out, names
     return out.parent, [[out.name]]
 

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,7 @@ from orchestrator.importing.read_run import ImportOptions
 from orchestrator.importing.writing import Progress
 from orchestrator.states import RunState
 from orchestrator.store import Origins, RunRow, Store, StoreError, TesterTestRow, open_store
+from orchestrator.store.archives import archived_run
 from orchestrator.store.errors import explained
 from orchestrator.store.imports import IMPORTED, Decision, ImportedFile, Imports
 
@@ -28,36 +30,91 @@ _PIECE_ROWS = 20_000
 # Tables with a row for each thing of a test, whose first column is the test.
 _BY_TEST = ("step", "cycle", "cycle_begin", "spectrum", "imported_step")
 _FORMAT = "cellrig store"
+_MOST_NAMED = 5
 
 
 def import_store(
     store: Store | None, path: Path, options: ImportOptions, *, by: str, progress: Progress, again: bool
 ) -> list[Imported]:
-    """Import runs of another store, all or those named. Raises ImportFailed, StoreError."""
+    """Import runs of another store, all or those named. Raises ImportFailed, StoreError.
+
+    A run that is archived there has no records there, and is refused with what to do.
+    """
     if store is not None and path.resolve() == store.path.resolve():
         raise ImportFailed(f"{path.name} is the store itself; its runs are there")
-    found: list[Imported] = []
     try:
         other = open_store(path, read_only=True)
     except StoreError as err:
         raise ImportFailed(f"{path.name} cannot be opened: {err}") from err
     with other:
-        rows = _chosen(other, options)
-        if store is None:
-            return [_told(other, path, row, "", _identity(other, row)) for row in rows]
-        with store.transaction():
-            for row in rows:
-                identity = _identity(other, row)
-                known = None if again else Imports(store).found(identity, row.run_id)
-                if known is not None:
-                    found.append(_told(other, path, row, known, identity, is_known=True))
-                    continue
-                run_id = _Copy(store, other, row, options).write(path, identity, by, progress)
-                found.append(_told(other, path, row, run_id, identity))
+        source = RunSource(other, path.name, _FORMAT)
+        rows = chosen_runs(other, options)
+        _check_not_archived(other, path, rows)
+        found = copy_runs(store, source, rows, options, by=by, progress=progress, again=again)
+        # An archive may have begun meanwhile: its run is not half here.
+        _check_not_archived(other, path, rows)
     return found
 
 
-def _chosen(other: Store, options: ImportOptions) -> list[RunRow]:
+@dataclass(frozen=True, slots=True)
+class RunSource:
+    """A store whose runs are imported, and what is said of it: the file's name, its format, and decisions about it.
+
+    ``sha256`` is that of the file, for a source of one run; "": each run is known by what it is.
+    """
+
+    store: Store
+    file: str
+    format: str
+    decisions: tuple[Decision, ...] = ()
+    sha256: str = ""
+
+    def identity(self, row: RunRow) -> str:
+        """Return the hash by which a run is known when it comes again."""
+        return self.sha256 or _identity(self.store, row)
+
+    def imported(self, row: RunRow, by: str) -> ImportedFile:
+        """Return what is kept of where a run comes from."""
+        earlier = Imports(self.store).of(row.run_id)
+        decisions = (*self.decisions, *_decisions(row, earlier))
+        return ImportedFile(
+            self.file, self.identity(row), row.run_id, self.format, "cellrig", decisions, by, time.time()
+        )
+
+    def told(self, row: RunRow, run_id: str, *, is_known: bool = False) -> Imported:
+        """Return what became of a run."""
+        file = self.imported(row, "")
+        records = _records(self.store, row.run_id)
+        facts = file.format, file.reader, file.sha256, records, file.decisions
+        return Imported(file.file, row.run_id, run_id, *facts, is_known)
+
+
+def copy_runs(
+    store: Store | None,
+    source: RunSource,
+    rows: Sequence[RunRow],
+    options: ImportOptions,
+    *,
+    by: str,
+    progress: Progress,
+    again: bool,
+) -> list[Imported]:
+    """Copy runs into a store in one transaction, or only say what would be copied. Raises StoreError."""
+    if store is None:
+        return [source.told(row, "") for row in rows]
+    found: list[Imported] = []
+    with store.transaction():
+        for row in rows:
+            known = None if again else Imports(store).found(source.identity(row), row.run_id)
+            if known is not None:
+                found.append(source.told(row, known, is_known=True))
+                continue
+            found.append(source.told(row, _Copy(store, source, row, options).write(by, progress)))
+    return found
+
+
+def chosen_runs(other: Store, options: ImportOptions) -> list[RunRow]:
+    """Return the runs of a store that are asked for. Raises ImportFailed."""
     rows = other.runs()
     if not options.run_ids:
         if not rows:
@@ -67,6 +124,24 @@ def _chosen(other: Store, options: ImportOptions) -> list[RunRow]:
     if missing := [run_id for run_id in options.run_ids if run_id not in by_id]:
         raise ImportFailed(f"there is no run {missing[0]} in this store; it has {', '.join(by_id) or 'none'}")
     return [by_id[run_id] for run_id in options.run_ids]
+
+
+def _check_not_archived(other: Store, path: Path, rows: Sequence[RunRow]) -> None:
+    """Raise ImportFailed where the records of a run are in a package, with the commands that bring them here."""
+    with explained(path):
+        archived = [found for row in rows if (found := archived_run(other.connection, row.run_id)) is not None]
+    if not archived:
+        return
+    names = ", ".join(one.run_id for one in archived)
+    packages = " ".join(str(one.path(other.path)) for one in archived[:_MOST_NAMED])
+    more = f", and {len(archived) - _MOST_NAMED} more" if len(archived) > _MOST_NAMED else ""
+    others = len(rows) - len(archived)
+    rest = f" The {others} others come with --run, which may be repeated." if others else ""
+    raise ImportFailed(
+        f"{path.name} has no records of {names}: {'they are' if len(archived) > 1 else 'it is'} archived. Import the "
+        f"packages: cellrig import {packages}{more}; or bring the records back there first: "
+        f"cellrig unarchive {archived[0].run_id} --store {path}.{rest}"
+    )
 
 
 def _records(other: Store, run_id: str) -> int:
@@ -82,26 +157,26 @@ def _identity(other: Store, row: RunRow) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _told(other: Store, path: Path, row: RunRow, run_id: str, identity: str, *, is_known: bool = False) -> Imported:
-    records = _records(other, row.run_id)
-    decisions = tuple(_decisions(row))
-    return Imported(path.name, row.run_id, run_id, _FORMAT, "cellrig", identity, records, decisions, is_known)
-
-
-def _decisions(row: RunRow) -> Iterator[Decision]:
-    yield Decision("units, sign, cycles and clock", "the store's own", "both are stores of cellrig")
+def _decisions(row: RunRow, earlier: ImportedFile | None) -> Iterator[Decision]:
+    """Yield what is decided about a run; of one that was imported there, what was decided then too."""
+    yield Decision("units, sign, cycles and clock", "the run's own", "cellrig recorded it, or imported it before")
     if not row.state.is_over:
         yield Decision("state", "stopped", f"it was {row.state.value} there, and nobody goes on with it here")
+    yield Decision("run", row.run_id, f"of channel {row.channel} there")
+    if earlier is not None:
+        yield Decision("file there", f"{earlier.file}, {earlier.format}, SHA-256 {earlier.sha256}", earlier.reader)
+        yield from earlier.decisions
 
 
 class _Copy:
     """Copies one run from one store into another, inside the caller's transaction."""
 
-    def __init__(self, store: Store, other: Store, row: RunRow, options: ImportOptions) -> None:
-        self._store, self._other, self._row, self._options = store, other, row, options
-        self._all, self._done = _records(other, row.run_id), 0
+    def __init__(self, store: Store, source: RunSource, row: RunRow, options: ImportOptions) -> None:
+        self._store, self._source, self._other = store, source, source.store
+        self._row, self._options = row, options
+        self._all, self._done = _records(self._other, row.run_id), 0
 
-    def write(self, path: Path, identity: str, by: str, progress: Progress) -> str:
+    def write(self, by: str, progress: Progress) -> str:
         """Write the run, and return its id."""
         store, row = self._store, self._row
         store.add_cell(row.cell, row.facts_json)
@@ -119,9 +194,7 @@ class _Copy:
         if not state.is_over:
             state, reason = RunState.STOPPED, f"imported while it was {state.value}{f': {reason}' if reason else ''}"
         store.set_run_state(run_id, state, reason, row.state_unix_s)
-        decisions = (*_decisions(row), Decision("run", row.run_id, f"of channel {row.channel} there"))
-        file = ImportedFile(path.name, identity, row.run_id, _FORMAT, "cellrig", decisions, by, time.time())
-        Imports(store).add(run_id, file)
+        Imports(store).add(run_id, self._source.imported(row, by))
         if (origin := Origins(self._other).of(row.run_id)) != type(origin)():
             Origins(store).add(run_id, origin)
         starts = Imports(self._other).starts_s(row.run_id)

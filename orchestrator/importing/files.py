@@ -37,7 +37,9 @@ def kind_of(path: Path) -> FileKind:
     if not path.exists():
         raise ImportFailed(f"{path} is not there; check its name")
     if path.is_dir():
-        raise ImportFailed(f"{path} is a folder; give the files in it")
+        raise ImportFailed(
+            f"{path} is a folder, and no package of a run: it has no manifest.json; give the files in it"
+        )
     if special := special_kind(path):
         raise ImportFailed(f"{path} is {special}; give a file")
     with path.open("rb") as file:
@@ -57,7 +59,7 @@ def kind_of(path: Path) -> FileKind:
     if b"\0" in head and not head.startswith((b"\xff\xfe", b"\xfe\xff")) and head[1:2] != b"\0":
         raise ImportFailed(
             f"{path.name} is no file that is known here; known are Neware .nda, .ndax, CSV and XLSX, the Battery Data "
-            "Format, text of a CHI660E, and stores of cellrig"
+            "Format, text of a CHI660E, and stores and run packages of cellrig"
         )
     return FileKind.TEXT
 
@@ -80,7 +82,8 @@ def _packed(path: Path) -> FileKind:
     if "xl/workbook.xml" in names:
         return FileKind.WORKBOOK
     raise ImportFailed(
-        f"{path.name} is packed and neither a Neware .ndax nor a workbook: it holds {', '.join(sorted(names)[:5])}"
+        f"{path.name} is packed and neither a Neware .ndax nor a workbook nor a package of a run: it holds "
+        f"{', '.join(sorted(names)[:5])}"
     )
 
 

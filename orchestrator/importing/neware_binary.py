@@ -15,19 +15,10 @@ from typing import TYPE_CHECKING
 
 from orchestrator.importing.errors import ImportFailed
 from orchestrator.importing.files import named_as
+from orchestrator.importing.neware_records import completed_records
 from orchestrator.importing.neware_words import mode_of
-from orchestrator.importing.plausible import check_order, with_plausible_counts
 from orchestrator.importing.read_run import Decisions, ImportOptions, ReadRun
-from orchestrator.importing.unknowns import (
-    as_sample_table,
-    check_finite,
-    wall_clock_unix_s,
-    with_clock,
-    with_cycles,
-    with_rebuilt_time,
-    with_sign,
-    with_steps,
-)
+from orchestrator.importing.unknowns import check_finite, wall_clock_unix_s
 
 if TYPE_CHECKING:
     import polars as pl
@@ -85,8 +76,6 @@ def _checked(path: Path) -> int:
 
 
 def _read(path: Path, options: ImportOptions, ending: str, what: str, *, is_wall: bool) -> ReadRun:
-    import polars as pl
-
     decisions = Decisions()
     frame, said = _by_fastnda(path, ending)
     for sentence in said:
@@ -99,12 +88,7 @@ def _read(path: Path, options: ImportOptions, ending: str, what: str, *, is_wall
         table = table.with_columns(unix_s.alias("unix_time_s"))
     elif "unix_time_s" in table.columns:
         decisions.add("time zone", "UTC", "the format keeps seconds since 1970")
-    table = with_sign(table, options, decisions, "the format counts a charge as positive")
-    table = with_steps(table, decisions, path.name)
-    check_order(table, decisions, path.name)
-    table = with_plausible_counts(table, decisions)
-    table = with_clock(with_rebuilt_time(table, decisions), options, decisions, path.name)
-    table = with_cycles(table, options, decisions)
+    table = completed_records(table, options, decisions, path.name, "the format counts a charge as positive")
     zero = int((table["voltage_v"] == 0.0).sum())
     if zero:
         decisions.add("records at 0 V", f"{zero} kept", "a shorted or symmetric cell passes 0 V")
@@ -113,7 +97,7 @@ def _read(path: Path, options: ImportOptions, ending: str, what: str, *, is_wall
         what,
         f"fastnda {version('fastnda')}",
         decisions,
-        as_sample_table(table.with_columns(pl.col("mode").cast(pl.String))),
+        table,
         cell_name=facts.get("cell", ""),
         instrument="neware",
         channel=facts.get("channel", ""),

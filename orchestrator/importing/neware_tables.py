@@ -9,19 +9,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from orchestrator.importing.errors import ImportFailed
+from orchestrator.importing.neware_records import completed_records
 from orchestrator.importing.neware_words import Head, heads_of, mode_of, shift_of_current
-from orchestrator.importing.plausible import check_order, with_plausible_counts
 from orchestrator.importing.read_run import Decisions, ImportOptions, ReadRun
-from orchestrator.importing.unknowns import (
-    as_sample_table,
-    check_finite,
-    wall_clock_unix_s,
-    with_clock,
-    with_cycles,
-    with_rebuilt_time,
-    with_sign,
-    with_steps,
-)
+from orchestrator.importing.unknowns import check_finite, wall_clock_unix_s
 
 if TYPE_CHECKING:
     import polars as pl
@@ -67,19 +58,11 @@ def read_neware_table(text: pl.DataFrame, options: ImportOptions, name: str, wha
         naive_s = _dates(text[heads["date"].header], heads["date"].header, name)
         told = f"the times of the column {heads['date'].header!r}"
         columns["unix_time_s"] = wall_clock_unix_s(naive_s, options, decisions, told, name)
-    table = pl.DataFrame(columns)
+    table = pl.DataFrame(columns).rename({"total_time_s": "test_time_s"}, strict=False)
     check_finite(table, name)
-    table = with_sign(table, options, decisions, "Neware's exports count a charge as positive")
-    if "total_time_s" in table.columns:
-        table = table.rename({"total_time_s": "test_time_s"})
-    table = with_steps(table, decisions, name)
-    if "test_time_s" not in table.columns:
-        table = _with_summed_time(table)
-    check_order(table, decisions, name)
-    table = with_plausible_counts(table, decisions)
-    table = with_clock(with_rebuilt_time(table, decisions), options, decisions, name)
-    table = with_cycles(table, options, decisions)
-    return ReadRun(what, "cellrig", decisions, as_sample_table(table), instrument="neware")
+    rule = "Neware's exports count a charge as positive"
+    done = completed_records(table, options, decisions, name, rule)
+    return ReadRun(what, "cellrig", decisions, done, instrument="neware")
 
 
 def _current_shift(head: Head, options: ImportOptions, decisions: Decisions, name: str) -> int:
@@ -207,13 +190,3 @@ def _dates(words: pl.Series, header: str, name: str) -> pl.Series:
             return found.dt.epoch("us").cast(pl.Float64) / 1e6
     at = words.str.to_datetime(_DATES[0], time_unit="us", strict=False).is_null().arg_true()[0]
     raise ImportFailed(f"{name}, record {at + 1}: {header} is {str(words[at])[:40]!r}, which is no date and time")
-
-
-def _with_summed_time(table: pl.DataFrame) -> pl.DataFrame:
-    """Return the table with the sum of the times of its steps as test time."""
-    import polars as pl
-
-    lasts = table.group_by("step_count", maintain_order=True).agg(pl.col("step_time_s").last().alias("took_s"))
-    lasts = lasts.with_columns(pl.col("took_s").cum_sum().shift(fill_value=0.0).alias("before_s")).drop("took_s")
-    joined = table.join(lasts, on="step_count", how="left", maintain_order="left")
-    return joined.with_columns((pl.col("before_s") + pl.col("step_time_s")).round(6).alias("test_time_s"))

@@ -40,9 +40,9 @@ class Originals:
         self._store = store
         self._copied: list[Path] = []
 
-    def keep(self, path: Path, sha256: str) -> Path:
-        """Copy a file unless it is kept already, and return its place. Raises ImportFailed."""
-        place = kept_path(self._store, sha256, "".join(path.suffixes[-2:])[-20:])
+    def keep(self, path: Path, sha256: str, ending: str = "") -> Path:
+        """Copy a file unless it is kept already, and return its place; ``ending`` "": its own. Raises ImportFailed."""
+        place = kept_path(self._store, sha256, ending or "".join(path.suffixes[-2:])[-20:])
         if place.is_file() and sha256_of(place) == sha256:
             return place
         part = place.with_name(f".{place.name}.{os.getpid()}.part")

@@ -1,33 +1,26 @@
 """Moves the records of a run into a package and back, so that at each moment they are in the store or in the package.
 
 The package is written, verified, compared with the store row by row, and on the disk under its name, before one
-transaction writes the pointer to it and deletes the records. Back they come in one transaction too, and the package
-stays. A process that is killed leaves either both, or what was before, or what was to be.
+transaction writes the pointer to it. From then on nobody reads the records from the store, and they leave it piece by
+piece, so that a service that has the store waits for none of it. On the way back the pointer is deleted when all are
+there, and the package stays. A process that is killed leaves all records in the store, in the package, or in both.
 """
 
 from __future__ import annotations
 
-import hashlib
-import os
-import shutil
 import sqlite3
 from collections.abc import Callable
 from contextlib import suppress
-from itertools import chain, starmap, zip_longest
-from operator import ne
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from orchestrator.failpoints import failpoint
-from orchestrator.packaging.contents import table_file
-from orchestrator.packaging.errors import NotSealed, PackageError, PackageTouched
+from orchestrator.packaging.archive_packages import opened_package, record_count, sha256_of, write_package
+from orchestrator.packaging.contents import one_moment
+from orchestrator.packaging.errors import NotSealed, PackageError
 from orchestrator.packaging.files import open_files
-from orchestrator.packaging.hashes import touched_in
-from orchestrator.packaging.opened import fill_table
-from orchestrator.packaging.parquet_tables import read_rows
-from orchestrator.packaging.stored_rows import run_tables, stored_rows
-from orchestrator.packaging.verifying import Progress, verify
-from orchestrator.packaging.writing import write_zip
+from orchestrator.packaging.moving import put_back, take_out
+from orchestrator.packaging.verifying import Progress, summed
 from orchestrator.store import samples
 from orchestrator.store.archives import (
     ArchivedRun,
@@ -36,20 +29,22 @@ from orchestrator.store.archives import (
     forget_package,
     outlines_of_run,
     point_to_package,
+    still_stored,
 )
 from orchestrator.store.errors import explained
-from orchestrator.store.verified_copy import flush_folder
 
 if TYPE_CHECKING:
-    from orchestrator.packaging.manifest import Manifest
+    from orchestrator.packaging.files import PackageFiles
     from orchestrator.store import Store
 
-ENDING = ".cellrig.zip"
-_RECORDS = "sample"
 _FOLLOWERS = """
 SELECT mounting.run_id FROM mounting JOIN run ON run.run_id = mounting.run_id
 WHERE mounting.follows = ? AND run.state NOT IN ('completed', 'stopped', 'failed') ORDER BY mounting.id LIMIT 1
 """
+
+
+def _go_on() -> None:
+    """Wait for nobody."""
 
 
 def archive_folder(store: Path) -> Path:
@@ -58,10 +53,13 @@ def archive_folder(store: Path) -> Path:
 
 
 def why_not_sealed(store: Store, run_id: str) -> str:
-    """Return why a run is not archived, "" where it may be: it is over for good, and nobody waits for it."""
+    """Return why a run is not archived, "" where it may be: it is over for good, and nobody waits for it.
+
+    One of which records are in the store and in its package may be too: its archive was ended before it was done.
+    """
     run, connection = store.run(run_id), store.connection
     if archived_run(connection, run_id) is not None:
-        return f"run {run_id} is archived already"
+        return "" if still_stored(connection, run_id) else f"run {run_id} is archived already"
     if not run.state.is_over:
         return f"run {run_id} is {run.state.value}; only runs that are over are archived: see cellrig show {run_id}"
     with explained(store.path):
@@ -84,133 +82,75 @@ def archive_run(
     notes: list[str],
     *,
     pictures: bool = True,
+    pause: Callable[[], None] = _go_on,
 ) -> ArchivedRun:
     """Move the records of a sealed run into a package in a folder, and return the pointer that the store keeps.
 
-    The caller owns the store: no service writes it. Raises NotSealed, PackageError, StoreError or OSError; the store is
-    then as it was.
+    Others may read and write the store meanwhile, but no other archive (``only_archive``); ``pause`` is called between
+    two pieces, to let them. Raises NotSealed, PackageError, StoreError or OSError; the store is then as it was, or has
+    the pointer and what is left of the records: the next call ends it.
     """
     if problem := why_not_sealed(store, run_id):
         raise NotSealed(problem)
-    folder.mkdir(parents=True, exist_ok=True)
-    final = folder / f"{run_id}{ENDING}"
-    for left in folder.glob(f".*{final.name}.*.part"):
-        # Of a command that was killed: this one alone has the store's lock.
-        shutil.rmtree(left) if left.is_dir() else left.unlink()
-    part = folder / f".{final.name}.{os.getpid()}.part"
-    try:
-        manifest = write_zip(store, run_id, part, progress("package"), notes, pictures=pictures)
-        _to_disk(part)
-        _check(store, run_id, part, progress)
-        sha256, size_bytes = _sha256(part), part.stat().st_size
-        _put(part, final, sha256)
-    finally:
-        part.unlink(missing_ok=True)
-    failpoint("archive package written")
-    archived = ArchivedRun(run_id, _told(final, store.path), sha256, manifest.end, size_bytes, now_unix_s)
+    archived = archived_run(store.connection, run_id)
+    if archived is None:
+        final = write_package(store, run_id, folder, progress, notes, pictures=pictures)
+        with open_files(final) as files:
+            archived = _point(store, run_id, files, now_unix_s)
+            take_out(store, files, summed(progress("records"), record_count(files)), pause)
+        return archived
+    with opened_package(archived, archived.path(store.path)) as files:
+        take_out(store, files, summed(progress("records"), record_count(files)), pause)
+    return archived
+
+
+def _point(store: Store, run_id: str, files: PackageFiles, now_unix_s: float) -> ArchivedRun:
+    """Write the pointer to a run's package into the store: from now on its records are read nowhere else.
+
+    What is read of all records is read before the transaction, which holds the lock for a moment. A record that comes
+    in between is none of the package's, and so stays.
+    """
+    end, path = files.manifest.end, files.path
+    archived = ArchivedRun(run_id, _told(path, store.path), sha256_of(path), end, path.stat().st_size, now_unix_s)
+    with explained(store.path), one_moment(store.connection):
+        outlines = {test.id: _outline(store.connection, test.id) for test in store.tests(run_id)}
+    count, packed = sum(outline.samples for outline in outlines.values()), record_count(files)
+    if packed != count:
+        raise PackageError(f"{path} has {packed} records, and the store {count}: something writes the run; try again")
     with store.transaction() as connection:
         if problem := why_not_sealed(store, run_id):
             raise NotSealed(problem)
-        outlines = {test.id: _outline(connection, test.id) for test in store.tests(run_id)}
-        _check_count(final, sum(outline.samples for outline in outlines.values()))
         point_to_package(connection, archived, outlines)
-        connection.executemany("DELETE FROM sample WHERE test = ?", [(test,) for test in outlines])
         failpoint("archive commit open")
     failpoint("archive committed")
     return archived
 
 
-def unarchive_run(store: Store, run_id: str, package: Path | None, progress: Progress) -> Path:
+def unarchive_run(
+    store: Store, run_id: str, package: Path | None, progress: Progress, pause: Callable[[], None] = _go_on
+) -> Path:
     """Bring the records of an archived run back into the store, and return the package, which stays where it is.
 
-    ``package`` None: where it was put. The caller owns the store. Raises PackageError, StoreError or OSError; the store
-    is then as it was.
+    ``package`` None: where it was put. Others may use the store meanwhile as in ``archive_run``; for them the run is
+    archived until all records are there. Raises PackageError, StoreError or OSError; the next call goes on.
     """
     store.run(run_id)
     archived = archived_run(store.connection, run_id)
     if archived is None:
         raise PackageError(f"run {run_id} is not archived: its records are in {store.path}")
     path = archived.path(store.path) if package is None else package
-    if not path.exists():
-        raise PackageError(
-            f"{path} is not there, and the records of run {run_id} are in it; say where it is now: "
-            f"cellrig unarchive {run_id} --from PATH"
-        )
-    with open_files(path) as files:
-        if touched := touched_in(files):
-            raise PackageTouched(
-                f"{path} is not as it was written: {'; '.join(touched)}; use a copy of it: --from PATH"
-            )
-        _check_is(files.manifest, archived, path)
+    with opened_package(archived, path) as files:
         due = sum(outline.samples for outline in outlines_of_run(store.connection, run_id))
-        done = 0
-
-        def told(rows: int) -> None:
-            nonlocal done
-            done += rows
-            progress(done, max(done, due))
-
+        if record_count(files) != due:
+            raise PackageError(
+                f"{path} has {record_count(files)} records, and {due} were archived; use the right package"
+            )
+        put_back(store, files, summed(progress, due), pause)
         with store.transaction() as connection:
             forget_package(connection, run_id)
-            count = fill_table(connection, files, _RECORDS, told)
-            if count != due:
-                raise PackageError(f"{path} has {count} records, and {due} were archived; use the right package")
             failpoint("unarchive commit open")
     failpoint("unarchive committed")
     return path
-
-
-def _check(store: Store, run_id: str, part: Path, progress: Callable[[str], Progress]) -> None:
-    """Check that a new package is sound and has every row of the store. Raises PackageError."""
-    verdict = verify(part, progress)
-    if not verdict.is_sound:
-        raise PackageError(
-            f"run {run_id} is not archived: {'; '.join((*verdict.touched, *verdict.wrong))}. cellrig store check "
-            "tells more of the store"
-        )
-    connection = store.connection
-    with open_files(part) as files:
-        for table in run_tables(connection):
-            ours = chain.from_iterable(stored_rows(connection, table, run_id))
-            theirs = chain.from_iterable(read_rows(files.buffer(table_file(table.name))))
-            if any(starmap(ne, zip_longest(ours, theirs))):
-                raise PackageError(
-                    f"run {run_id} is not archived: its package has not the rows of the table {table.name}; the disk "
-                    "or the memory of this machine may fail"
-                )
-
-
-def _put(part: Path, final: Path, sha256: str) -> None:
-    """Give a package its name; one that is there already is the same, or of another run. Raises PackageError."""
-    if final.exists():
-        if _sha256(final) != sha256:
-            raise PackageError(
-                f"{final} is there already and is not this package; move it elsewhere, or give another folder: --to"
-            )
-        _to_disk(final)
-    else:
-        part.rename(final)
-    flush_folder(final.parent)
-
-
-def _check_is(manifest: Manifest, archived: ArchivedRun, path: Path) -> None:
-    if manifest.end != archived.chain_end:
-        raise PackageError(
-            f"{path} is the package of run {manifest.run_id}, but not the one in which run {archived.run_id} of this "
-            f"store was archived: its chain ends in {manifest.end}, and not in {archived.chain_end}"
-        )
-
-
-def _check_count(package: Path, count: int) -> None:
-    """Raise PackageError where the store has another number of records than the package by now."""
-    import pyarrow.parquet as pq
-
-    with open_files(package) as files:
-        packed = int(pq.read_metadata(files.buffer(table_file(_RECORDS))).num_rows)
-    if packed != count:
-        raise PackageError(
-            f"{package} has {packed} records, and the store {count}: something writes the run; try again"
-        )
 
 
 def _outline(connection: sqlite3.Connection, test: int) -> Outline:
@@ -231,13 +171,3 @@ def _told(path: Path, store: Path) -> str:
     with suppress(ValueError):
         return path.resolve().relative_to(store.resolve().parent).as_posix()
     return str(path.resolve())
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _to_disk(path: Path) -> None:
-    with path.open("rb+") as file:
-        os.fsync(file.fileno())

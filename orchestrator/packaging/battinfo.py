@@ -1,7 +1,8 @@
 """The metadata of a run as JSON-LD in the terms of BattINFO (EMMO's battery domain) and schema.org.
 
 Terms of the ontology stand only for what it has a word for that cellrig is sure of: the cell, its properties with
-units, the test. All else is said in schema.org's words. No address is asked for anything.
+units, the test. All else is said in schema.org's words. No address is asked for anything; docs/package.md says whose
+each term is, and where it was looked up.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ def battinfo(facts: Mapping[str, Any]) -> dict[str, Any]:
         "schema:endTime": facts["state_since_utc"],
         "schema:actionStatus": facts["state"],
         "schema:description": facts["reason"],
-        "schema:object": cell,
+        "hasTestObject": cell,
         "schema:instrument": [
             {"@type": "schema:Thing", "schema:name": name, "schema:position": channel}
             for name, channel in facts["instruments"]

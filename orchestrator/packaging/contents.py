@@ -47,7 +47,7 @@ def write_contents(
     for it are installed. ``notes`` gathers what a person should know. Raises StoreError.
     """
     connection = store.connection
-    with explained(store.path), _one_moment(connection):
+    with explained(store.path), one_moment(connection):
         if (archived := archived_run(connection, run_id)) is not None:
             raise RunArchived(
                 f"run {run_id} is archived already: its package is {archived.path(store.path)}, "
@@ -191,7 +191,7 @@ def _facts(store: Store, run_id: str) -> dict[str, Any]:
 
 
 @contextmanager
-def _one_moment(connection: sqlite3.Connection) -> Iterator[None]:
+def one_moment(connection: sqlite3.Connection) -> Iterator[None]:
     """Let all that is read in the ``with`` block be of one moment, whatever is written meanwhile."""
     if connection.in_transaction:
         yield

@@ -92,17 +92,22 @@ def fill_table(
 
     Raises PackageError for a table or a column that this cellrig does not know.
     """
-    known = {table.name: set(table.names) for table in run_tables(connection)}
-    buffer = files.buffer(f"{_PREFIX}{name}{_SUFFIX}")
-    columns = read_names(buffer)
-    if unknown := [column for column in columns if column not in known.get(name, set())]:
-        what = f"column {unknown[0]!r} of its table {name!r}"
-        raise PackageError(
-            f"{files.path} was written by {files.manifest.made_by}, and this cellrig has no {what}; update cellrig"
-        )
+    columns, buffer = known_columns(connection, files, name), files.buffer(f"{_PREFIX}{name}{_SUFFIX}")
     count = 0
     for rows in read_rows(buffer):
         insert_rows(connection, name, columns, rows)
         count += len(rows)
         progress(len(rows))
     return count
+
+
+def known_columns(connection: sqlite3.Connection, files: PackageFiles, name: str) -> list[str]:
+    """Return the names of the columns of a package's table. Raises PackageError for what this cellrig does not know."""
+    known = {table.name: set(table.names) for table in run_tables(connection)}
+    columns = read_names(files.buffer(f"{_PREFIX}{name}{_SUFFIX}"))
+    if unknown := [column for column in columns if column not in known.get(name, set())]:
+        what = f"column {unknown[0]!r} of its table {name!r}"
+        raise PackageError(
+            f"{files.path} was written by {files.manifest.made_by}, and this cellrig has no {what}; update cellrig"
+        )
+    return columns

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -48,11 +48,11 @@ def read_names(data: pa.Buffer) -> list[str]:
     return list(pq.ParquetFile(_reader(data)).schema_arrow.names)
 
 
-def read_rows(data: pa.Buffer, size: int = ROWS_AT_ONCE) -> Iterator[list[Row]]:
-    """Yield the rows of a table as they were stored, in lists."""
+def read_rows(data: pa.Buffer, size: int = ROWS_AT_ONCE, columns: Sequence[str] | None = None) -> Iterator[list[Row]]:
+    """Yield the rows of a table as they were stored, in lists; None: with all columns."""
     import pyarrow.parquet as pq
 
-    for batch in pq.ParquetFile(_reader(data)).iter_batches(size):
+    for batch in pq.ParquetFile(_reader(data)).iter_batches(size, columns=columns):
         yield list(zip(*(column.to_pylist() for column in batch.columns), strict=True))
 
 

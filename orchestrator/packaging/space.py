@@ -20,6 +20,17 @@ def free_inside_bytes(store: Store) -> int:
     return _pragma(store, "freelist_count") * _pragma(store, "page_size")
 
 
+def empty_words(store: Store) -> str:
+    """Say how much of a store's file is empty and stays so while somebody has the store; "" where nothing is."""
+    if not (empty := free_inside_bytes(store)):
+        return ""
+    return f"{_kept(store, empty)}; the disk gets such space back when runs are archived while nobody has the store"
+
+
+def _kept(store: Store, empty: int) -> str:
+    return f"{megabytes(empty)} in {store.path.name} are empty and are used by the next runs"
+
+
 def give_back(store: Store) -> str:
     """Write a store anew without its empty pages; return "", or why its file stays as large as it is.
 
@@ -29,7 +40,7 @@ def give_back(store: Store) -> str:
     if not empty:
         return ""
     remains = (_pragma(store, "page_count") - _pragma(store, "freelist_count")) * _pragma(store, "page_size")
-    kept = f"{megabytes(empty)} in {store.path.name} are empty and are used by the next runs"
+    kept = _kept(store, empty)
     if free_bytes(store.path.parent) < _ROOM * remains:
         return f"{kept}; to give them back to the disk, {megabytes(int(_ROOM * remains))} must be free for a moment"
     try:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass
 from math import isclose
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.packaging.contents import CELL_FILE, PROGRAM, RECIPE, SUMMARY, summary_text
-from orchestrator.packaging.errors import PackageTouched
+from orchestrator.packaging.errors import PackageError, PackageTouched
 from orchestrator.packaging.files import PackageFiles, open_files
 from orchestrator.packaging.hashes import touched_in
 from orchestrator.packaging.opened import store_of, table_names
@@ -72,32 +72,53 @@ def verify(path: Path, progress: Callable[[str], Progress] = _untold) -> Verdict
     disk, has no room for its rows.
     """
     try:
-        with open_files(path) as files:
-            return _verdict(path, files, progress)
+        with open_files(path) as files, ExitStack() as stack:
+            return _verdict(path, files, progress, stack)[0]
     except PackageTouched as err:
         return Verdict(str(path), None, None, None, 0, 0, (str(err),))
 
 
-def _verdict(path: Path, files: PackageFiles, progress: Callable[[str], Progress]) -> Verdict:
+@contextmanager
+def verified_store(path: Path, progress: Callable[[str], Progress] = _untold) -> Iterator[tuple[PackageFiles, Store]]:
+    """Verify a package, and give its files and its run in a temporary store.
+
+    Raises PackageTouched with the names of what was touched, PackageError for numbers that its records do not give, and
+    what ``verify`` raises.
+    """
+    with open_files(path) as files, ExitStack() as stack:
+        verdict, store = _verdict(path, files, progress, stack)
+        if verdict.touched:
+            raise PackageTouched(f"{path.name} is not as it was written: {'; '.join(verdict.touched)}")
+        if verdict.wrong or store is None:
+            raise PackageError(f"{path.name} is not what its records give: {'; '.join(verdict.wrong)}")
+        yield files, store
+
+
+def _verdict(
+    path: Path, files: PackageFiles, progress: Callable[[str], Progress], stack: ExitStack
+) -> tuple[Verdict, Store | None]:
+    """Return what is found of a package, and its rows as a store, which the stack closes; None where there are none."""
     manifest = files.manifest
     size = sum(file.size_bytes for file in manifest.files)
-    touched = touched_in(files, _summed(progress("hashes"), size))
+    touched = touched_in(files, summed(progress("hashes"), size))
     wrong: list[str] = []
+    store: Store | None = None
     checked = [f"{len(manifest.files)} files have their sizes and hashes, and the chain ends in {manifest.end}"]
     if not touched:
         tell = progress("rows")
         count = sum(_rows_of(files, name) for name in table_names(files))
         try:
-            with store_of(files, _summed(tell, count)) as store:
-                wrong = list(_wrong_numbers(files, store, manifest.run_id, checked))
+            store = stack.enter_context(store_of(files, summed(tell, count)))
+            wrong = list(_wrong_numbers(files, store, manifest.run_id, checked))
         except (Refused, Damaged, StoreConflict, ValueError, TypeError, LookupError) as err:
             # Hashes fit, so it was written so: by hand, or by a program that is not ours.
             wrong = [f"its rows are those of no store: {err}"]
     facts = manifest.run_id, manifest.made_by, manifest.end, len(manifest.files), size
-    return Verdict(str(path), *facts, tuple(touched), tuple(wrong), () if touched else tuple(checked))
+    return Verdict(str(path), *facts, tuple(touched), tuple(wrong), () if touched else tuple(checked)), store
 
 
-def _summed(tell: Progress, most: int) -> Callable[[int], None]:
+def summed(tell: Progress, most: int) -> Callable[[int], None]:
+    """Return what is told of each piece, and tells how much is done by then of how much."""
     done = 0
 
     def more(count: int) -> None:

@@ -110,6 +110,7 @@ class Instance:
         # When the owner before this one, if it died, was last alive, and its words in the file.
         self.last_alive_unix_s = last_alive_unix_s
         self._of_the_dead = "" if last_alive_unix_s is None else _words(file)
+        self._found_unix_s = os.fstat(file.fileno()).st_mtime
 
     def write_owner(self, url: str, public_url: str = "", parent_pid: int = 0, command: str = "") -> None:
         """Write the lock's owner and the service's addresses into the file, or the ``command`` that is no service."""
@@ -164,6 +165,12 @@ class Instance:
             self._write(self._of_the_dead)
             os.utime(self._path, (self.last_alive_unix_s, self.last_alive_unix_s))
 
+    def leave_as_found(self) -> None:
+        """Put the words and the time back that the file had: this owner was no service, and says nothing of one."""
+        with contextlib.suppress(OSError):
+            self._write(self._of_the_dead)
+            os.utime(self._path, (self._found_unix_s, self._found_unix_s))
+
     def close(self) -> None:
         """Release the locks. Call it when the store is closed: SQLite's locks of this process go with a descriptor."""
         unlock_descriptor(self._file.fileno())
@@ -193,8 +200,11 @@ class Instance:
 
 
 @asynccontextmanager
-async def owning(store: Path) -> AsyncIterator[Instance]:
-    """Hold a store's lock; the lock of a dead process is replaced. Raises AlreadyOwned, which names the owner."""
+async def owning(store: Path, *, is_guest: bool = False) -> AsyncIterator[Instance]:
+    """Hold a store's lock; the lock of a dead process is replaced. Raises AlreadyOwned, which names the owner.
+
+    A guest looks after no run: what the file says of the last service, and when that lived, is there again after it.
+    """
     check_path(store)
     path = lock_path(store)
     is_new = not path.exists()
@@ -225,15 +235,15 @@ async def owning(store: Path) -> AsyncIterator[Instance]:
     try:
         yield instance
     except Exception:
-        instance.fail()
+        instance.leave_as_found() if is_guest else instance.fail()
         raise
     except BaseException:
-        instance.clear()
+        instance.leave_as_found() if is_guest else instance.clear()
         raise
     else:
-        instance.clear()
+        instance.leave_as_found() if is_guest else instance.clear()
     finally:
-        if is_new and not instance.was_named:
+        if is_new and (is_guest or not instance.was_named):
             # What refused the store leaves nothing beside it; who waits for the lock sees that its file is gone.
             with contextlib.suppress(OSError):
                 path.unlink()

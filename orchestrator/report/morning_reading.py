@@ -22,9 +22,9 @@ USUAL_S = 86_400.0
 """The time of a report, unless it is said: a day, so that one a morning tells everything once."""
 _NEWEST = """
 SELECT max(coalesce((SELECT max(at_unix_s) FROM event), 0.0), (SELECT max(state_unix_s) FROM run),
-    coalesce((SELECT max(started_unix_s + coalesce((
-        SELECT time_s FROM sample WHERE test = test.id ORDER BY sequence DESC LIMIT 1), (
-        SELECT last_time_s FROM archived_test WHERE archived_test.test = test.id), 0.0)) FROM test), 0.0))
+    coalesce((SELECT max(started_unix_s + max(
+        coalesce((SELECT time_s FROM sample WHERE test = test.id ORDER BY sequence DESC LIMIT 1), 0.0),
+        coalesce((SELECT last_time_s FROM archived_test WHERE archived_test.test = test.id), 0.0))) FROM test), 0.0))
 """
 
 

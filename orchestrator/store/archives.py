@@ -86,12 +86,16 @@ def outlines_of_run(connection: sqlite3.Connection, run_id: str) -> list[Outline
     return [outline for (test,) in rows if (outline := outline_of(connection, test)) is not None]
 
 
-def refuse_archived(connection: sqlite3.Connection, test: int) -> None:
-    """Raise RunArchived for a test whose records are in a package, with the command that brings them back."""
+def refuse_archived(connection: sqlite3.Connection, test: int, after: int = -1) -> None:
+    """Raise RunArchived for a test whose records above ``after`` are in a package; the message says what to do.
+
+    Rows of them may be in the store still, or again: an archive that is at work beside a reader takes them away piece
+    by piece. So who reads records asks before the first page and after each (docs/decisions/0051).
+    """
     row = connection.execute(
         "SELECT archive.run_id, archive.file FROM archived_test JOIN archive USING (run_id) "
-        "WHERE test = ? AND samples > 0",
-        (test,),
+        "WHERE test = ? AND samples > 0 AND json_extract(outline_json, '$.last[0]') > ?",
+        (test, after),
     ).fetchone()
     if row is not None:
         (_, _, store), *_ = connection.execute("PRAGMA database_list").fetchall()
@@ -108,6 +112,15 @@ def archived_run(connection: sqlite3.Connection, run_id: str) -> ArchivedRun | N
     return None if row is None else ArchivedRun(*row)
 
 
+def still_stored(connection: sqlite3.Connection, run_id: str) -> bool:
+    """Return whether rows of archived records are in the store: an archive, or a way back, was killed in between."""
+    sql = (
+        "SELECT 1 FROM archived_test JOIN sample ON sample.test = archived_test.test "
+        "AND sample.sequence <= json_extract(outline_json, '$.last[0]') WHERE run_id = ? LIMIT 1"
+    )
+    return connection.execute(sql, (run_id,)).fetchone() is not None
+
+
 def archived_runs(connection: sqlite3.Connection) -> list[ArchivedRun]:
     """Return the pointers of all archived runs, in order."""
     return [ArchivedRun(*row) for row in connection.execute(f"{_ROWS} ORDER BY run_id").fetchall()]
@@ -120,6 +133,12 @@ def packages_there(connection: sqlite3.Connection, store: Path) -> Iterator[Find
     for run in runs:
         path = run.path(store)
         size = path.stat().st_size if path.is_file() else None
+        if still_stored(connection, run.run_id):
+            sentence = (
+                f"records of the archived run {run.run_id} are in the store too: an archive is at work, or was ended. "
+                f"cellrig archive {run.run_id} takes them away, cellrig unarchive {run.run_id} brings all back"
+            )
+            yield Finding("archives", Level.NOTE, sentence)
         if size == run.size_bytes:
             continue
         wrong += 1

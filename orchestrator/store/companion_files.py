@@ -39,6 +39,11 @@ def notices_path(store: Path) -> Path:
     return store.with_name(f"{store.name}-notices")
 
 
+def archive_lock_path(store: Path) -> Path:
+    """Return the file that one archive of a store locks (``orchestrator.packaging.archive_lock``)."""
+    return store.with_name(f"{store.name}-archiving")
+
+
 def simulated_path(store: Path) -> Path:
     """Return the store of the runs of ``run --simulate``, beside the usual one.
 

@@ -42,9 +42,9 @@ _BROKEN_SINCE = """
 # The run time is that of the last samples of all its tests.
 _ENDED = """
     SELECT run_id, label, state, reason, simulated, (
-        SELECT coalesce(sum(coalesce(
-            (SELECT time_s FROM sample WHERE test = test.id ORDER BY sequence DESC LIMIT 1),
-            (SELECT last_time_s FROM archived_test WHERE archived_test.test = test.id)
+        SELECT coalesce(sum(max(
+            coalesce((SELECT time_s FROM sample WHERE test = test.id ORDER BY sequence DESC LIMIT 1), 0.0),
+            coalesce((SELECT last_time_s FROM archived_test WHERE archived_test.test = test.id), 0.0)
         )), 0.0)
         FROM test WHERE test.run_id = run.run_id
     ) FROM run WHERE run_id = ?

@@ -55,6 +55,7 @@ def open_store(
     reserve_bytes: int = 0,
     durability: Durability = Durability.POWER_CUT,
     migrations: Migrations | None = None,
+    is_in_use: bool = False,
 ) -> Store:
     """Open a store, created on first use unless ``read_only``; close it with ``with`` or ``Store.close``.
 
@@ -64,7 +65,9 @@ def open_store(
     beside it. Opened ``read_only``, a store of an older layout is not changed: what is read is a copy in memory.
     ``reserve_bytes`` are kept free for the last commits (see ``SpaceGuard``). ``durability`` is what commits survive;
     less than a power cut is for runs that can be made again by their seed. ``migrations`` None are those
-    of this cellrig. Raises ``CannotOpen`` and its kinds, ``Damaged``, ``BackupFailed`` or ``StoreBusy``.
+    of this cellrig. ``is_in_use``: another process has the store's lock, and an older layout is refused instead of
+    changed under it (docs/decisions/0051). Raises ``CannotOpen`` and its kinds, ``Damaged``, ``BackupFailed`` or
+    ``StoreBusy``.
     """
     check_path(path)
     place = real_path(path)
@@ -75,7 +78,7 @@ def open_store(
     with explained(place):
         connection = connect(place, Access.READ if read_only else Access.WRITE, busy_timeout_s)
         try:
-            db = _prepare(connection, place, read_only, migrations)
+            db = _prepare(connection, place, read_only, migrations, is_in_use=is_in_use)
             if not read_only:
                 durability.put_in_force(connection)
             if reserve_bytes and not read_only:
@@ -153,7 +156,9 @@ def _mark(connection: sqlite3.Connection) -> None:
     connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
 
 
-def _prepare(connection: sqlite3.Connection, place: Path, read_only: bool, migrations: Migrations | None) -> Database:
+def _prepare(
+    connection: sqlite3.Connection, place: Path, read_only: bool, migrations: Migrations | None, *, is_in_use: bool
+) -> Database:
     from orchestrator.store import schema
     from orchestrator.store.sqlite_library import Database
 
@@ -170,6 +175,10 @@ def _prepare(connection: sqlite3.Connection, place: Path, read_only: bool, migra
     pending = migrations.pending(db)
     if read_only:
         return in_memory(connection, place, migrations) if pending else db
+    if pending and is_in_use:
+        raise CannotOpen(
+            f"{place} is in use by an older cellrig, whose layout it has; end that and start it anew with this cellrig"
+        )
     problem = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
     if problem != "ok":
         raise damaged(place, problem)

@@ -55,7 +55,8 @@ def gaps(connection: sqlite3.Connection, now_unix_s: float) -> Iterator[Finding]
     spans = connection.execute(
         "SELECT sample.test, test.run_id, max(sequence) - min(1, min(sequence)) + 1 AS due, count(*) AS there, "
         "max(sequence) FROM sample JOIN test ON test.id = sample.test "
-        "WHERE test.id NOT IN (SELECT test FROM imported_test) GROUP BY sample.test HAVING due <> there"
+        "WHERE test.id NOT IN (SELECT test FROM imported_test UNION SELECT test FROM archived_test) "
+        "GROUP BY sample.test HAVING due <> there"
     ).fetchall()
     for test, run_id, due, there, last in spans[:MOST]:
         (first_gap,) = connection.execute(

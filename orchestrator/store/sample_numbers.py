@@ -57,11 +57,13 @@ def number_pages(
         "WHERE test = ? AND sequence > ? AND sequence <= ? ORDER BY sequence LIMIT ?"
     )
     width = len(NUMBERS) + 1
+    if after < last:
+        refuse_archived(connection, test, after)
     while after < last:
         found = connection.execute(select, (*known, test, after, last, rows))
         page = np.fromiter(chain.from_iterable(found), np.float64).reshape(-1, width)
+        refuse_archived(connection, test, after)
         if not len(page):
-            refuse_archived(connection, test)
             return
         table = np.ascontiguousarray(page.T)
         codes = table[-1].astype(np.int64)

@@ -12,7 +12,7 @@ from typing import Any
 
 from drivers.interfaces import Sample
 from orchestrator.failpoints import failpoint
-from orchestrator.store.archives import Temperatures, outline_of, outlines_of_run, refuse_archived
+from orchestrator.store.archives import Outline, Temperatures, outline_of, outlines_of_run, refuse_archived
 from orchestrator.store.errors import StoreConflict
 from orchestrator.store.rows import TickResult
 from orchestrator.store.temperatures import JoinedTemperatures
@@ -86,16 +86,17 @@ def _compare(connection: sqlite3.Connection, test: int, batch: Sequence[Sample])
 def last(connection: sqlite3.Connection, test: int) -> Sample | None:
     """Return the sample with the highest sequence number, or None while there is none; that of an archived test too."""
     row = connection.execute(f"{SELECT} ORDER BY sequence DESC LIMIT 1", (test,)).fetchone()
-    if row is None:
-        outline = outline_of(connection, test)
-        return None if outline is None else outline.last
+    archived = None if (outline := outline_of(connection, test)) is None else outline.last
+    if row is None or (archived is not None and archived.sequence >= row[0]):
+        return archived
     return sample_of(row)
 
 
 def count(connection: sqlite3.Connection, test: int) -> int:
-    """Return how many samples a test has, in the store and archived."""
+    """Return how many samples a test has, in the store and archived; none is counted twice."""
+    archived = "SELECT json_extract(outline_json, '$.last[0]') FROM archived_test WHERE test = :test"
     sql = (
-        "SELECT (SELECT count(*) FROM sample WHERE test = :test) + "
+        f"SELECT (SELECT count(*) FROM sample WHERE test = :test AND sequence > coalesce(({archived}), -1)) + "  # noqa: S608 text of ours
         "coalesce((SELECT samples FROM archived_test WHERE test = :test), 0)"
     )
     return int(connection.execute(sql, {"test": test}).fetchone()[0])
@@ -107,53 +108,54 @@ def pages(connection: sqlite3.Connection, test: int, after: int, limit: int | No
     Of an archived test only the first one and the last one are at hand. Raises RunArchived for others.
     """
     left = limit
-    is_first = True
+    outline = outline_of(connection, test)
+    if limit != 0 and outline is not None and outline.last is not None and after < outline.last.sequence:
+        yield _of_archived(connection, test, outline, after, limit)
+        after, left = outline.last.sequence, None if limit is None else limit - 1
     while left is None or left > 0:
         size = PAGE_ROWS if left is None else min(PAGE_ROWS, left)
         rows = connection.execute(
             f"{SELECT} AND sequence > ? ORDER BY sequence LIMIT ?", (test, after, size)
         ).fetchall()
+        refuse_archived(connection, test, after)
         if rows:
             yield map(sample_of, rows)
             after = rows[-1][0]
-        elif is_first:
-            yield from _of_archived(connection, test, after, limit)
-        is_first = False
         if len(rows) < size:
             return
         left = None if left is None else left - size
 
 
 def _of_archived(
-    connection: sqlite3.Connection, test: int, after: int, limit: int | None
-) -> Iterator[Iterable[Sample]]:
-    """Return the samples above ``after`` of an archived test, if its outline has them. Raises RunArchived."""
-    outline = outline_of(connection, test)
-    if outline is None or outline.first is None or outline.last is None or after >= outline.last.sequence:
-        return
-    if limit == 1 and after < outline.first.sequence:
-        yield [outline.first]
-    elif after == outline.last.sequence - 1:
-        yield [outline.last]
-    else:
-        refuse_archived(connection, test)
+    connection: sqlite3.Connection, test: int, outline: Outline, after: int, limit: int | None
+) -> list[Sample]:
+    """Return the one sample above ``after`` of an archived test that its outline has. Raises RunArchived for others."""
+    if outline.first is not None and limit == 1 and after < outline.first.sequence:
+        return [outline.first]
+    if outline.last is not None and after == outline.last.sequence - 1:
+        return [outline.last]
+    refuse_archived(connection, test, after)
+    return []
 
 
 def last_temperature_degc(connection: sqlite3.Connection, test: int) -> float | None:
     """Return the temperature of the cell's place at a test's last sample; None where nobody measured it."""
-    sql = "SELECT temperature_degc FROM sample WHERE test = ? ORDER BY sequence DESC LIMIT 1"
+    sql = "SELECT temperature_degc, sequence FROM sample WHERE test = ? ORDER BY sequence DESC LIMIT 1"
     row = connection.execute(sql, (test,)).fetchone()
-    if row is None and (outline := outline_of(connection, test)) is not None:
+    outline = outline_of(connection, test)
+    if outline is not None and outline.last is not None and (row is None or outline.last.sequence >= row[1]):
         return outline.last_temperature_degc
-    (degc,) = row or (None,)
+    degc, _ = row or (None, 0)
     return None if degc is None else float(degc)
 
 
 def temperatures(connection: sqlite3.Connection, run_id: str) -> Temperatures:
     """Return how many samples a run has, how many with a temperature, the lowest, their sum, and the highest."""
+    if outlines := outlines_of_run(connection, run_id):
+        return _together([outline.temperatures for outline in outlines])
     sql = f"{_TEMPERATURES} WHERE test IN (SELECT id FROM test WHERE run_id = ?)"  # noqa: S608 names of ours
     found: Temperatures = connection.execute(sql, (run_id,)).fetchone()
-    return found if found[0] else _together([outline.temperatures for outline in outlines_of_run(connection, run_id)])
+    return found
 
 
 def temperatures_of(connection: sqlite3.Connection, test: int) -> Temperatures:
@@ -181,12 +183,14 @@ def column_pages(
     if names[0] != "sequence" or not set(names) <= {*Sample._fields, "temperature_degc"}:
         raise ValueError(f"{', '.join(names)}: columns of a sample, the sequence number first")
     select = f"SELECT {', '.join(names)} FROM sample WHERE test = ? AND sequence > ? AND sequence <= ? "  # noqa: S608 names are checked
-    begin = after
+    if last > after:
+        refuse_archived(connection, test, after)
     while page := connection.execute(f"{select}ORDER BY sequence LIMIT ?", (test, after, last, rows)).fetchall():
+        refuse_archived(connection, test, after)
         after = page[-1][0]
         yield list(zip(*page, strict=True))
-    if after == begin and last > after:
-        refuse_archived(connection, test)
+    if last > after:
+        refuse_archived(connection, test, after)
 
 
 def unfinished_steps(connection: sqlite3.Connection, test: int, after: int) -> list[tuple[int, int, int]]:
@@ -203,16 +207,15 @@ def jumps(connection: sqlite3.Connection, test: int) -> list[tuple[float, float,
 
     The rows are read one by one only where their number shows that some are missing.
     """
+    if (outline := outline_of(connection, test)) is not None:
+        return list(outline.jumps)
     # Each asked for alone: SQLite then takes the ends from the key, and reads no row for them.
     ends = (
         "(SELECT min(sequence) FROM sample WHERE test = :test), (SELECT max(sequence) FROM sample WHERE test = :test)"
     )
     sql = f"SELECT count(*), {ends} FROM sample WHERE test = :test"  # noqa: S608 text of ours
     there, first, last = connection.execute(sql, {"test": test}).fetchone()
-    if not there:
-        outline = outline_of(connection, test)
-        return [] if outline is None else list(outline.jumps)
-    if there == last - first + 1:
+    if not there or there == last - first + 1:
         return []
     sql = (
         "SELECT unix_before, unix_time_s, time_before, sequence - before - 1 FROM (SELECT sequence, unix_time_s, "

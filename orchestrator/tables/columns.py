@@ -6,7 +6,7 @@ One definition for every format that is written, for what is read back from it, 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -43,8 +43,35 @@ class TableColumn:
 
 _TEXT, _INTEGER, _NUMBER, _BOOLEAN = ColumnType
 
+# Both tables have these; what a value is may be another thing in the second.
+_RUN_ID = TableColumn("run_id", _TEXT, "", "The run, as its store names it.")
+_CYCLE = TableColumn(
+    "cycle",
+    _INTEGER,
+    "",
+    "The run's one cycle number; a rest bears that of the half-cycle before it, a fresh cell 0.",
+    "Cycle Count / 1",
+    "cycle_count",
+)
+_UNIX_TIME = TableColumn(
+    "unix_time_s",
+    _NUMBER,
+    "s",
+    "Seconds since 1970 in UTC by the tester's clock, often whole ones; null where unknown.",
+    "Unix Time / s",
+    "unix_time_second",
+)
+_TEMPERATURE = TableColumn(
+    "temperature_degc",
+    _NUMBER,
+    "degC",
+    "The temperature of the cell's place; null where nobody measured it.",
+    "Ambient Temperature / degC",
+    "ambient_temperature_celsius",
+)
+
 SAMPLE_COLUMNS: tuple[TableColumn, ...] = (
-    TableColumn("run_id", _TEXT, "", "The run, as its store names it."),
+    _RUN_ID,
     TableColumn("test", _INTEGER, "", "The store's number of the test: a run that was interrupted has several."),
     TableColumn(
         "sequence",
@@ -61,22 +88,8 @@ SAMPLE_COLUMNS: tuple[TableColumn, ...] = (
         "test_time_second",
         is_required=True,
     ),
-    TableColumn(
-        "unix_time_s",
-        _NUMBER,
-        "s",
-        "Seconds since 1970 in UTC by the tester's clock, often whole ones; null where unknown.",
-        "Unix Time / s",
-        "unix_time_second",
-    ),
-    TableColumn(
-        "cycle",
-        _INTEGER,
-        "",
-        "The run's one cycle number; a rest bears that of the half-cycle before it, a fresh cell 0.",
-        "Cycle Count / 1",
-        "cycle_count",
-    ),
+    _UNIX_TIME,
+    _CYCLE,
     TableColumn(
         "step",
         _INTEGER,
@@ -138,29 +151,15 @@ SAMPLE_COLUMNS: tuple[TableColumn, ...] = (
         "Step Cumulative Energy / Wh",
         "step_cumulative_energy_wh",
     ),
-    TableColumn(
-        "temperature_degc",
-        _NUMBER,
-        "degC",
-        "The temperature of the cell's place; null where nobody measured it.",
-        "Ambient Temperature / degC",
-        "ambient_temperature_celsius",
-    ),
+    _TEMPERATURE,
     TableColumn("simulated", _BOOLEAN, "", "Whether no cell was real; null where that was not kept."),
 )
 """The columns of the sample table, in their order: a row for each record of a tester."""
 
 IMPEDANCE_COLUMNS: tuple[TableColumn, ...] = (
-    TableColumn("run_id", _TEXT, "", "The run, as its store names it."),
+    _RUN_ID,
     TableColumn("measurement", _INTEGER, "", "The store's number of the measurement."),
-    TableColumn(
-        "cycle",
-        _INTEGER,
-        "",
-        "The cycle that lay behind the measurement; 0 on a fresh cell.",
-        "Cycle Count / 1",
-        "cycle_count",
-    ),
+    replace(_CYCLE, meaning="The cycle that lay behind the measurement; 0 on a fresh cell."),
     TableColumn("frequency_hz", _NUMBER, "Hz", "The frequency.", "Frequency / Hz", "frequency_hertz", is_required=True),
     TableColumn(
         "z_real_ohm",
@@ -180,24 +179,10 @@ IMPEDANCE_COLUMNS: tuple[TableColumn, ...] = (
         "imaginary_impedance_ohm",
         is_required=True,
     ),
-    TableColumn(
-        "unix_time_s",
-        _NUMBER,
-        "s",
-        "When the measurement began: seconds since 1970 in UTC by this computer's clock.",
-        "Unix Time / s",
-        "unix_time_second",
-    ),
+    replace(_UNIX_TIME, meaning="When the measurement began: seconds since 1970 in UTC by this computer's clock."),
     TableColumn("bias_v", _NUMBER, "V", "The voltage about which was measured; null where it was not kept."),
     TableColumn("amplitude_v", _NUMBER, "V", "The peak of the sine; null where it was not kept."),
-    TableColumn(
-        "temperature_degc",
-        _NUMBER,
-        "degC",
-        "The temperature of the cell's place; null where nobody measured it.",
-        "Ambient Temperature / degC",
-        "ambient_temperature_celsius",
-    ),
+    _TEMPERATURE,
 )
 """The columns of the impedance table, in their order: a row for each frequency, in the order measured."""
 

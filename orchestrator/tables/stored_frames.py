@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from orchestrator.store.archives import refuse_archived
 from orchestrator.store.arrow_pages import PAGE_ROWS, WORTH_ROWS, arrow_pages, file_of, has_driver
 from orchestrator.store.sample_numbers import number_pages
 
@@ -41,7 +42,10 @@ def continued(
 ) -> Iterator[pl.DataFrame]:
     """Yield the samples of ``pages``, which another process reads and which may end early, and then the others."""
     after = -1
+    # What an archive takes away or brings back meanwhile, that process may have missed.
+    refuse_archived(connection, test)
     for frame in _together(pages, rows):
+        refuse_archived(connection, test, after)
         after = frame["sequence"][-1]
         yield frame
     for page in number_pages(connection, test, modes, last, rows, after):

@@ -25,8 +25,8 @@ from protocols.value_lists import members
 from protocols.written_steps import ForEachStep, IncludeStep, PhaseStep
 from protocols.yaml_document import Node
 
-STEPS_MAX = 5000
-"""Plain steps of a recipe: twenty times what a tester's program holds, and still read within a second."""
+STEPS_MAX = 3000
+"""Plain steps of a recipe: as many as a program may have segments, and still read within a second."""
 
 _OWN = frozenset({"for_each", "phase", *BLOCKS})
 _Model = TypeVar("_Model", bound=FileModel)

@@ -13,7 +13,7 @@ from protocols.yaml_document import Node
 
 _USED = re.compile(rf"\$({VARIABLE_PATTERN})")
 # Keys whose value is text for people, in which a name may stand anywhere.
-_PROSE = frozenset({"title", "description", "why", "reason"})
+_PROSE = frozenset({"title", "description", "why", "reason", "text"})
 
 
 @dataclass(slots=True)

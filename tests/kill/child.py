@@ -206,7 +206,7 @@ def _station(world: World) -> Station:
         ports=8,
         channels={str(n): f"21-1-{n}" for n in range(1, 9)},
         isolates_tester=Isolation.YES,
-        reply_timeout_s=60.0,
+        reply_timeout_s=_PATIENCE_S,
         reconnect_first_s=_PATIENCE_S / 1000,
     )
     ports = {channel: int(port) for port, channel in mux.channels.items()}

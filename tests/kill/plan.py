@@ -148,7 +148,7 @@ def full_matrix() -> list[Plan]:
     first = Plan(1, queue, (*(_dies_at(name, attended=True) for name in _STARTS), Life(attended=True)))
     deciding = (replace(long, measures=False, decides=True),)
     # Behind the death at the border the next segment's start is the first of its life.
-    border = (Life("segment left:1", 6.0), Life("start confirmed:1", 6.0))
+    border = (_dies_at("segment left"), _dies_at("start confirmed"))
     second = Plan(2, deciding, (*(_dies_at(name) for name in rests), *border, Life()))
     # Each stop of a run that goes on: after a death on its way only the store says that the channel's rest is ours.
     third = [

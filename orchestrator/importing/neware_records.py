@@ -1,0 +1,47 @@
+"""Completes a table of Neware's records, whoever read it: the same decisions, in one order, for all of its files."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from orchestrator.importing.plausible import check_order, with_plausible_counts
+from orchestrator.importing.unknowns import (
+    as_sample_table,
+    with_clock,
+    with_cycles,
+    with_rebuilt_time,
+    with_sign,
+    with_steps,
+)
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from orchestrator.importing.read_run import Decisions, ImportOptions
+
+
+def completed_records(
+    table: pl.DataFrame, options: ImportOptions, decisions: Decisions, name: str, sign_rule: str
+) -> pl.DataFrame:
+    """Return the sample table of Neware's records, with all that the file does not say decided and told.
+
+    ``table`` has Unix times where the file tells any; ``sign_rule`` is what the format says of the current's sign.
+    Its numbers were checked. Raises ImportFailed for what no option says.
+    """
+    table = with_steps(with_sign(table, options, decisions, sign_rule), decisions, name)
+    if "test_time_s" not in table.columns:
+        table = _with_summed_time(table)
+    check_order(table, decisions, name)
+    table = with_plausible_counts(table, decisions)
+    table = with_clock(with_rebuilt_time(table, decisions), options, decisions, name)
+    return as_sample_table(with_cycles(table, options, decisions))
+
+
+def _with_summed_time(table: pl.DataFrame) -> pl.DataFrame:
+    """Return the table with the sum of the times of its steps as test time."""
+    import polars as pl
+
+    lasts = table.group_by("step_count", maintain_order=True).agg(pl.col("step_time_s").last().alias("took_s"))
+    lasts = lasts.with_columns(pl.col("took_s").cum_sum().shift(fill_value=0.0).alias("before_s")).drop("took_s")
+    joined = table.join(lasts, on="step_count", how="left", maintain_order="left")
+    return joined.with_columns((pl.col("before_s") + pl.col("step_time_s")).round(6).alias("test_time_s"))
