@@ -147,7 +147,7 @@ async def test_run_waits_for_a_person_where_the_recipe_asks_for_one(store: Store
         async with serving(rig, store) as service:
             run = service.submit(request(f"{charge}  - {{step: prompt, text: Fill the oven.}}\n{charge}"), "ada")
             await until(lambda: run.state is RunState.AWAITING_OPERATOR)
-            assert run.reason == "Fill the oven.; then resume the run"
+            assert run.reason == "Fill the oven; then resume the run"
             await asyncio.sleep(600.0)
             assert len(store.tests(run.run_id)) == 1
         async with serving(rig, store) as service:
@@ -315,3 +315,33 @@ def test_prompt_stops_no_simulated_run_and_refuses_a_real_one_that_nobody_attend
     (why,) = station_problems(program, None, CHANNEL, attended=False)
     assert why == "The recipe asks somebody ('Turn the cell.'), and nobody is asked here: run it by 'cellrig serve'."
     assert station_problems(program, None, CHANNEL, attended=True) == []
+
+
+async def test_resistance_and_drift_are_those_of_the_steps_before(store: Store) -> None:
+    """The change of voltage by that of current, and the slope of the rest, as the records of the run have them."""
+    steps = """
+  - step: constant_current
+    direction: charge
+    current: 0.2 mA/cm2
+    until: {time: 10 min}
+    when:
+      - {resistance_below: 10 ohm, then: hold}
+      - {resistance_above: 100 ohm, then: go to rest}
+  - {step: constant_current, direction: discharge, current: 0.2 mA/cm2, until: {time: 10 min}}
+  - {step: rest, name: rest, until: {time: 1 h}, when: {drift_below: 1 mV/h, then: end}}
+  - {step: constant_current, direction: discharge, current: 0.2 mA/cm2, until: {time: 10 min}}
+"""
+    async with open_rig() as rig, serving(rig, store) as service:
+        run = service.submit(request(steps, "coated-li-li", ""), "ada")
+        await until(lambda: run.state.is_over)
+        resistance, drift = told(store, run, EventKind.DECIDED)
+        first, second = store.tests(run.run_id)
+        before, step = store.steps(first.id)[-2:]
+        ends = [next(store.samples(first.id, after=it.last_sequence - 1, limit=1)) for it in (before, step)]
+        ohm = (ends[1].voltage_v - ends[0].voltage_v) / (ends[1].current_a - ends[0].current_a)
+        assert (resistance["value"], resistance["to"]) == (pytest.approx(ohm, rel=1e-9), 2)
+        assert ohm == pytest.approx(step.resistance_ohm, rel=0.2)
+        late = [it for it in store.samples(second.id) if it.time_s >= 1800.0]
+        slope = (late[-1].voltage_v - late[0].voltage_v) / (late[-1].time_s - late[0].time_s) * 3600
+        assert drift["value"] == pytest.approx(abs(slope), abs=2e-4)
+        assert run.reason.startswith("program finished: drift of the rest")
