@@ -98,7 +98,7 @@ async def test_loop_is_left_where_the_capacity_has_fallen_and_a_restart_decides_
                 await until(lambda: all(run.state.is_over for run in service.runs) and bool(service.runs))
         (decided,) = told(store, run, EventKind.DECIDED)
         assert (decided["segment"], decided["to"], decided["then"], decided["below"]) == (2, 6, "leave", 0.98)
-        assert decided["value"] == pytest.approx(0.971, abs=0.003)
+        assert decided["value"] == pytest.approx(0.97, abs=0.009)
         assert halves(store, run) == _WALKED
         assert [it.cycle for test in store.tests(run.run_id) for it in store.cycles(test.id)] == [1, 2, 3, 4]
         assert len(told(store, run, EventKind.CONDITION_UNKNOWN)) == 1
@@ -165,7 +165,7 @@ _COLLAPSES = """
     until: {time: 20 h, collapse: {below: 30 %, after: 10 min}}
     when: {ended_by: host, then: go to look}
   - {step: constant_current, direction: charge, current: 1 mA/cm2, until: {time: 1 h}}
-  - {step: rest, name: look, until: {time: 10 h, drift_below: 1 mV/h}}
+  - {step: rest, name: look, until: {time: 10 h, drift_below: 20 mV/h}}
 """
 _BEHIND = """    until:
       - {cycles: 4}
@@ -183,7 +183,7 @@ async def test_plating_ends_when_its_voltage_collapses_whatever_comes_between(st
     async with open_rig(cells={CHANNEL: "bare-li-li"}) as rig:
         async with serving(rig, store) as service:
             run = service.submit(request_, "ada")
-            await asyncio.sleep(3600.0)
+            await asyncio.sleep(900.0)
             if "silence" in trouble:
                 rig.tester.faults.before("stop", lambda *_: rig.bench.wire.spoil(Fault(Spoil.SILENT, None, None)))
             if trouble != "restart in the step":
@@ -269,7 +269,7 @@ async def test_titration_ends_where_its_pulse_meets_the_voltage(store: Store) ->
 
 async def test_pass_without_a_contact_check_is_resumed_behind_one(store: Store) -> None:
     """A hold in the second pass: the contact is checked before what is left of it, and steps and cycles go on."""
-    half = "{time: 20 min}"
+    half = "{time: 5 min}"
     steps = f"""
   - step: repeat
     times: 4
