@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from fractions import Fraction
 
 from protocols.branches import HostEnd
+from protocols.by_identity import Same
 from protocols.cell import DEFAULTS, SYMMETRIC, Cell, CellKind
 from protocols.execution_order import Leaf, Node, nest
 from protocols.normalised import capacity_mah
@@ -44,7 +45,7 @@ _ROUNDED = Fraction(1_000_000_001, 1_000_000_000)
 _MEASURED_TIMES = 3
 
 
-_Key = tuple[tuple[Step, ...], Limits, tuple[HostEnd, ...]]
+_Key = tuple[Same[tuple[Step, ...]], Limits, tuple[HostEnd, ...]]
 _Steps = tuple[tuple[Node, ...], dict[int, Effect], Effect]
 
 
@@ -64,7 +65,7 @@ class _Prover:
     def __init__(self, program: Program) -> None:
         self._program = program
         self._several = len(program.segments) > 1
-        currents = [step.largest_a or 0.0 for it in program.cycling for _, step in powered(it.steps)]
+        currents = [step.largest_a or 0.0 for steps in program.different_steps for _, step in powered(steps)]
         self._largest_a = max(currents, default=0.0)
         full_mah = _full_mah(program.cell)
         self._proven: dict[_Key, _Steps] = {}
@@ -111,7 +112,7 @@ class _Prover:
     def _cycling(self, where: str, segment: CyclingSegment, counted: Interval) -> tuple[Effect, Interval]:
         """Prove a segment, and give its effect and what the guard of its cell counts behind it."""
         # The passes of a loop that the host decides are alike: each is proven once for what is counted before it.
-        key = segment.steps, segment.limits, segment.ends
+        key = Same(segment.steps), segment.limits, segment.ends
         proven = self._proven.get(key)
         if proven is None:
             proven = self._proven[key] = self._steps(where, segment)
