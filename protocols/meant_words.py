@@ -34,6 +34,14 @@ _STEPS = {
     "impedance": "eis",
     "ocp": "ocv",
     "open_circuit": "ocv",
+    "dcir": "dc_resistance",
+    "ccd": "critical_current",
+    "aurbach": "modified_aurbach",
+    "pulses": "pulse",
+    "floating": "float",
+    "foreach": "for_each",
+    "for": "for_each",
+    "group": "phase",
 }
 _KEYS = {
     "type": ("step",),
@@ -211,7 +219,11 @@ def _keys(model: type[FileModel], loc: Sequence[str | int]) -> list[str]:
             if part in (name, field.alias)
             for inner in _models(field.annotation)
         ]
-    return [str(field.alias or name) for one in here[:1] for name, field in one.model_fields.items()]
+    return [
+        name
+        for one in here[:1]
+        for name in (*(str(field.alias or key) for key, field in one.model_fields.items()), *one.written_keys)
+    ]
 
 
 def _tag(model: type[FileModel]) -> str | None:

@@ -219,14 +219,16 @@ class _Resolver:
         window = self._rules.resistance_ohm
         if current_a is None or window is None:
             return
-        cutoffs, checks = self._outermost(piece), []
+        cutoffs = self._outermost(piece)
+        checks: list[ConstantCurrent] = []
         for sign, volts in zip((1, -1), (cutoffs[1], cutoffs[0]), strict=True):
             until = Until(time_s=float(CHECK_TIME_S), voltage_v=float(volts))
             bound = self._ceiling("The check block", current_a, Ends(time_s=CHECK_TIME_S, shortened=True))
-            signed_a = float(sign * current_a)
-            checks.append(ConstantCurrent(signed_a, until, bound, record=_CHECK_RECORD, purpose=Purpose.CHECK))
-        self.done += checks
+            checks.append(
+                ConstantCurrent(float(sign * current_a), until, bound, record=_CHECK_RECORD, purpose=Purpose.CHECK)
+            )
         self._checks = tuple(checks)
+        self.done += checks
         self._check_a = current_a
         low, high = self._measurable(piece) or window
         if high <= low:
