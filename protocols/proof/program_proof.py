@@ -15,7 +15,7 @@ from fractions import Fraction
 
 from protocols.branches import HostEnd
 from protocols.by_identity import Same
-from protocols.cell import DEFAULTS, SYMMETRIC, Cell, CellKind
+from protocols.cell import SYMMETRIC, Cell, CellKind, kind_defaults
 from protocols.execution_order import Leaf, Node, nest
 from protocols.normalised import capacity_mah
 from protocols.program import (
@@ -152,11 +152,10 @@ class _Prover:
     def _charges(self, where: str, effects: dict[int, Effect]) -> None:
         """See that no step passes more than its cell holds."""
         cell = self._program.cell
-        kind = CellKind(cell.kind)
-        if cell.kind in SYMMETRIC or kind is CellKind.LI_CU:
+        if cell.kind in SYMMETRIC or cell.kind == CellKind.LI_CU:
             most, holds = _foil_ah(cell), "a foil"
         else:
-            factor = Fraction(DEFAULTS[kind].capacity_factor)
+            factor = Fraction(kind_defaults(cell.kind).capacity_factor)
             most, holds = None if self._full_ah is None else factor * self._full_ah, f"{float(factor):g} times the cell"
         for number, effect in effects.items():
             if most is not None and effect.largest_ah > most * _ROUNDED:
@@ -238,8 +237,7 @@ def _leaves(nodes: Sequence[Node]) -> list[Leaf]:
 
 def _full_mah(cell: CellFacts) -> float | None:
     """Give what a cell holds when full, as its ceilings take it: by its active mass where the kind tells that."""
-    kind = CellKind(cell.kind)
-    specific = DEFAULTS[kind].specific_capacity
+    specific = kind_defaults(cell.kind).specific_capacity
     if specific is not None and cell.active_mass_mg is not None:
         return float(specific) * cell.active_mass_mg
     return capacity_mah(cell)
