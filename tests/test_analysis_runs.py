@@ -253,6 +253,48 @@ def test_half_cycle_in_which_a_short_begins_has_no_tip() -> None:
     assert analysis.hysteresis(found) == []
 
 
+_SOFT = {"current_a": -1e-4, "density_a_per_cm2": 2e-4, "charge_ah": 1e-4, "step_charge_ah": 1e-5}
+
+
+@pytest.mark.parametrize(
+    ("kind", "told_s", "taken_back", "marks"),
+    [
+        # Back in the sixth half-cycle, 300 s from its begin.
+        (ShortKind.SOFT_PROBABLE, 18_300.0, False, "..xxxx.."),
+        # Told because it lasted: what is back is seen by the voltage.
+        (ShortKind.SOFT_PROBABLE, 9000.0, False, "..xxx..."),
+        (ShortKind.SOFT_SUSPECTED, 9000.0, True, "........"),
+    ],
+)
+def test_half_cycles_are_marked_until_a_soft_short_is_over(
+    kind: ShortKind, told_s: float, taken_back: bool, marks: str
+) -> None:
+    """A half-cycle wholly in a soft short counted as sound, and hysteresis had a row of a shunted cell."""
+    made = Recording()
+    for at in range(8):
+        sign, part = 1 if at % 2 else -1, 0.7 if 2 <= at <= 4 else 1.0
+        voltage = symmetric(0.05 * part, 0.02 * part, 0.0, 3600.0, sign)
+        made.step(sign * 1e-4, every(30.0, 3600.0), voltage, cycle=at // 2 + 1)
+    fell_s = 2 * 3600 + 60.0
+    found = [ShortFinding(kind, fell_s, told_s, 2, before_ohm=500.0, after_ohm=350.0, **_SOFT)]
+    found += [replace(found[0], kind=ShortKind.SOFT_DROPPED, told_s=20_000.0)] if taken_back else []
+    halves = marked(analysis.overpotentials(made.table(), 0.5), found)
+    assert "".join("x" if half.shorted else "." for half in halves) == marks
+    assert [row.cycle for row in analysis.hysteresis(halves)] == ([1, 2, 3, 4] if taken_back else [1, 4])
+
+
+def test_half_cycles_behind_a_hard_short_that_came_back_are_the_cell_again() -> None:
+    """They have tip and arc from the half-cycle after that in which it came back."""
+    made = Recording()
+    for at in range(5):
+        sign = 1 if at % 2 else -1
+        made.step(sign * 1e-4, every(30.0, 3600.0), symmetric(0.05, 0.02, 0.0, 3600.0, sign), cycle=at // 2 + 1)
+    short = ShortFinding(ShortKind.HARD, 4000.0, 4600.0, 1, before_ohm=500.0, after_ohm=3.0, **_SOFT)
+    back = replace(short, kind=ShortKind.CAME_BACK, time_s=11_000.0, told_s=11_700.0)
+    halves = marked(analysis.overpotentials(made.table(), 0.5), [short, back])
+    assert [half.shorted for half in halves] == [False, True, True, True, False]
+
+
 def test_stored_findings_are_read_back(opened: Store) -> None:
     """A run without a short has none; its outcome says so instead of a time."""
     assert stored_findings(opened, "R000003") == []
