@@ -219,8 +219,8 @@ def _soft_in(halves: Sequence[OverpotentialRow], short: ShortFinding) -> Iterato
     """Yield the places of the half-cycles behind a soft short's first in which it still took a part of the current.
 
     It is over with the first whose plateau has ``SOFT.back_part`` of what was lost, against the last half-cycle before
-    the short at the same current in the same direction. Where there is none, or no resistance is known, it is over where
-    the rule for shorts told its end.
+    the short at the same current in the same direction. Where there is none, or no resistance is known, it is over
+    where the rule for shorts told its end.
     """
     for at, half in enumerate(halves):
         if half.start_s <= short.time_s:

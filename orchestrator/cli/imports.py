@@ -108,16 +108,18 @@ def import_files(
     comes in whole or not at all, and is kept beside the store. A service must not have the store meanwhile.
     """
     from orchestrator.importing.read_run import ImportOptions
-    from protocols.loading import load_cell
+    from protocols.loading import cell_document, parse_cell
 
     _check_names(label, channel)
+    document = cell_document(cell) if cell else None
     options = ImportOptions(
         zone=_zone(zone) if zone else None,
         started_unix_s=_moment(started) if started else None,
         positive=positive,
         current_unit=unit,
         cycles=cycles,
-        cell=load_cell(cell).facts() if cell else None,
+        cell=parse_cell(document.text, document.file).facts() if document else None,
+        cell_file=document,
         channel=channel,
         label=label,
         run_ids=tuple(run_ids or ()),
