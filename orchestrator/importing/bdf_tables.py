@@ -22,6 +22,7 @@ from orchestrator.importing.unknowns import (
     with_sign,
     with_steps,
 )
+from orchestrator.importing.workbooks import told_by_workbook
 from orchestrator.tables.bdf_terms import term_of
 from orchestrator.tables.sidecar import PARQUET_KEY, read_sidecar
 from orchestrator.tables.table_files import NotATable, read_table
@@ -139,9 +140,11 @@ def _of_others(table: pl.DataFrame, path: Path, options: ImportOptions, decision
 
 
 def told_by(path: Path, kind: FileKind) -> dict[str, Any] | None:
-    """Return what a table's sidecar says, or the text that a Parquet file bears; None without any."""
+    """Return what a table's sidecar says, or a Parquet file or workbook itself; None without any."""
     import json
 
+    if kind is FileKind.WORKBOOK:
+        return told_by_workbook(path)
     if kind is FileKind.PARQUET:
         import pyarrow.parquet as pq
 
