@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from orchestrator.analysis.summary import details
-from orchestrator.cli.owned_store import owned_store
+from orchestrator.cli.owned_store import IMPORT, lock_when_free, owned_store
 from orchestrator.importing.errors import ImportFailed
 from orchestrator.importing.importing import import_file
 from orchestrator.importing.originals import folder_of, kept_path, sha256_of
@@ -206,6 +206,30 @@ async def test_import_has_the_store_for_itself(tmp_path: Path) -> None:
 
     await asyncio.to_thread(while_importing)
     assert (await asyncio.to_thread(import_it)).returncode == 0
+
+
+async def test_import_waits_for_another_and_for_nothing_that_lasts(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A second import failed while the first one wrote; a service, or a run of a bench, is not waited for."""
+    store, loop = tmp_path / "lab.db", asyncio.get_running_loop()
+    async with owning(store) as lock:
+        for url, command in (("http://127.0.0.1:1", ""), ("", "cellrig run --bench")):
+            lock.write_owner(url, command=command)
+            with pytest.raises(AlreadyOwned):
+                await lock_when_free(store, 30.0)
+        lock.write_owner("", command=IMPORT)
+        assert capsys.readouterr().err == ""
+        began_s = loop.time()
+        with pytest.raises(AlreadyOwned, match="in use by 'cellrig import'"):
+            await lock_when_free(store, 30.0)
+        assert 30.0 <= loop.time() - began_s < 32.0
+        assert capsys.readouterr().err.count("waiting, for 30 s at most") == 1
+        second = asyncio.create_task(lock_when_free(store, 30.0))
+        await asyncio.sleep(20.0)
+        assert not second.done()
+    held, _ = await second
+    await held.__aexit__(None, None, None)
 
 
 async def _begin(store: Path) -> None:

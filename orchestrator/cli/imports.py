@@ -16,7 +16,7 @@ from orchestrator.cli.export import shown
 from orchestrator.cli.extras import need_libraries
 from orchestrator.cli.import_tables import print_decisions
 from orchestrator.cli.output import FAILED, fail, print_json, say
-from orchestrator.cli.owned_store import owned_store
+from orchestrator.cli.owned_store import IMPORT, PATIENCE_S, owned_store
 from orchestrator.cli.tables import printable
 from orchestrator.cli.verify import PACKAGE_LIBRARIES, shown_parts
 
@@ -132,7 +132,7 @@ def import_files(
         from orchestrator.rack.lock import AlreadyOwned
 
         try:
-            with owned_store(store, "cellrig import") as opened:
+            with owned_store(store, IMPORT, PATIENCE_S) as opened:
                 _each(opened, paths, options, named(by), again=again, found=found, problems=problems)
         except AlreadyOwned as err:
             fail(f"{err}. Or import into another store: --store NAME", FAILED)
