@@ -22,6 +22,7 @@ from orchestrator.analysis.shorts_of_run import marked
 from orchestrator.analysis.summary import summarize
 from orchestrator.cli.analysis_tables import text_tables
 from orchestrator.report.key_numbers import ReportedRun, key_numbers
+from orchestrator.report.morning_runs import Window, run_line
 from orchestrator.report.picture_choices import Over
 from orchestrator.report.picture_sheet import NothingToDraw, PictureOrder
 from orchestrator.report.run_pictures import draw_runs
@@ -131,6 +132,15 @@ def test_capacity_is_kept_at_one_current_alone(opened: Store, cycles: tuple[int,
     assert (kept is not None) is is_told
     if kept is not None:
         assert kept == pytest.approx(100, abs=2)
+
+
+def test_morning_report_compares_cycles_at_one_current(opened: Store) -> None:
+    """Slow last cycles of a rate test stood as "103 % of cycle 1", which had run twice as fast."""
+    line = run_line(opened, "R000001", Window(0.0, 2e9))
+    assert line.over_cycles is not None
+    assert [cycle for cycle, _ in line.over_cycles.values] == [1, 2, 3, 4]
+    assert line.over_cycles.reference_cycle == 3
+    assert line.over_cycles.percent_of_reference == pytest.approx(100, abs=2)
 
 
 def test_symmetric_run_is_analysed_by_its_own_tables(opened: Store) -> None:
@@ -253,7 +263,7 @@ def test_half_cycle_in_which_a_short_begins_has_no_tip() -> None:
     assert analysis.hysteresis(found) == []
 
 
-_SOFT = {"current_a": -1e-4, "density_a_per_cm2": 2e-4, "charge_ah": 1e-4, "step_charge_ah": 1e-5}
+_SOFT: dict[str, Any] = {"current_a": -1e-4, "density_a_per_cm2": 2e-4, "charge_ah": 1e-4, "step_charge_ah": 1e-5}
 
 
 @pytest.mark.parametrize(

@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING, Any
 
 from drivers.interfaces import EndReason
 from orchestrator.analysis.capacity_retention import END_OF_LIFE, Retention, retention
+from orchestrator.analysis.cycle_currents import cycle_currents
 from orchestrator.analysis.cycle_statistics import WITHOUT_A_VOLTAGE, CycleRow, cycle_rows
 from orchestrator.analysis.differential import SMOOTHING_V, PeakRow, half_cycle_peaks
 from orchestrator.analysis.diffusion import Titration
 from orchestrator.analysis.overpotential import OverpotentialRow, Overpotentials, hysteresis
 from orchestrator.analysis.parts import Part
 from orchestrator.analysis.plating_efficiency import mean_efficiency
-from orchestrator.analysis.rates import HalfCurrents, half_currents, rate_table
+from orchestrator.analysis.rates import rate_table
 from orchestrator.analysis.reservoir import reservoir_tests
 from orchestrator.analysis.sample_blocks import SampleBlock, StepSamples, WholeSteps
 from orchestrator.analysis.shorts_of_run import (
@@ -259,7 +260,9 @@ def _retention(work: _Work) -> Sequence[Any]:
     found: Retention = retention(
         work.cycles,
         reference,
-        currents_a={cycle: now.discharge_a for cycle, now in _currents(work).items() if now.discharge_a is not None},
+        currents_a={
+            cycle: now.discharge_a for cycle, now in cycle_currents(work.data).items() if now.discharge_a is not None
+        },
         least=work.order.end_of_life,
     )
     if found.remark:
@@ -271,20 +274,8 @@ def _retention(work: _Work) -> Sequence[Any]:
     return found.cycles
 
 
-def _currents(work: _Work) -> dict[int, HalfCurrents]:
-    steps = []
-    for parts in work.data.whole_steps:
-        place = work.data.cycle_place(parts[0])
-        duration_s = sum(part.executed.duration_s for part in parts)
-        if place.half and place.pulse is None and duration_s > 0:
-            current_a = sum(part.executed.capacity_ah for part in parts) * 3600 / duration_s
-            sign = 1 if place.direction is Direction.CHARGE else -1
-            steps.append((place.cycle, place.direction, sign * current_a))
-    return half_currents(steps)
-
-
 def _rates(work: _Work) -> Sequence[Any]:
-    rows = rate_table(work.cycles, _currents(work), work.data.program.cell)
+    rows = rate_table(work.cycles, cycle_currents(work.data), work.data.program.cell)
     # One current is no rate test.
     return rows if len(rows) > 1 else []
 
