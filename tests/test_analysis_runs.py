@@ -206,7 +206,7 @@ def test_cycles_that_a_run_does_not_have_are_said(stored: Path) -> None:
     [
         (("R000001", "-t", "failures"), 1, "failures has no meaning for cells of kind lfp"),
         (("R000001", "-t", "titration"), 1, "needs the diffusion length: --length-um"),
-        (("R000001", "-t", "nothing"), 2, "is not one of 'cycles'"),
+        (("R000001", "-t", "nothing"), 2, "'-t': 'nothing' is not one of 'cycles'"),
         (("R000009",), 1, "R000009"),
     ],
 )
@@ -303,6 +303,26 @@ def test_half_cycles_behind_a_hard_short_that_came_back_are_the_cell_again() -> 
     back = replace(short, kind=ShortKind.CAME_BACK, time_s=11_000.0, told_s=11_700.0)
     halves = marked(analysis.overpotentials(made.table(), 0.5), [short, back])
     assert [half.shorted for half in halves] == [False, True, True, True, False]
+
+
+def test_runs_of_several_kinds_are_asked_the_same(stored: Path, tmp_path: Path) -> None:
+    """One Li/Li run among LFP runs refused the retention of all: it is left out, and said; of no run it is refused."""
+    at = ("-t", "retention", "--store", stored)
+    told = json.loads(cellrig("analyse", "R000001", "R000003", *at, "--json", "--csv", tmp_path).stdout)["runs"]
+    assert [list(run["tables"]) for run in told] == [["retention"], []]
+    assert told[1]["remarks"] == ["retention has no meaning for cells of kind li-li"]
+    said = cellrig("analyse", "R000001", "R000003", *at).stdout
+    assert said.rstrip().endswith("retention has no meaning for cells of kind li-li")
+    refused(cellrig("analyse", "R000002", "R000003", *at), 1, "R000002: retention has no meaning")
+
+
+def test_rows_of_a_run_are_not_named_as_those_of_its_export(stored: Path, tmp_path: Path) -> None:
+    """A step that was cut is one here and two there, and here the time stands still in a gap: nobody may join them."""
+    cellrig("analyse", "R000003", "-t", "half-cycles", "-t", "resistances", "--store", stored, "--csv", tmp_path)
+    for path in tmp_path.iterdir():
+        (first, *_) = csv.DictReader(path.read_text().splitlines())
+        assert {"run_step_count", "run_time_s"} <= set(first)
+        assert not {"step_count", "start_s"} & set(first)
 
 
 def test_stored_findings_are_read_back(opened: Store) -> None:

@@ -83,7 +83,8 @@ class AnalysisOrder:
 
     ``reference`` is the cycle with which capacities are compared, None: the first that the cell's own voltage ended.
     ``length_um`` is the diffusion length of a titration, None: no coefficient. ``peak_cycles`` are the cycles of which
-    dQ/dV is made, None: the first and the last whole one.
+    dQ/dV is made, None: the first and the last whole one. ``leaves_out``: parts without a meaning for the cell are left
+    out and told, as where runs of several kinds are asked the same; else they are refused.
     """
 
     parts: tuple[Part, ...] = ()
@@ -93,11 +94,15 @@ class AnalysisOrder:
     length_um: float | None = None
     smoothing_v: float = SMOOTHING_V
     peak_cycles: tuple[int, ...] | None = None
+    leaves_out: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class RunAnalysis:
-    """The tables of one run, in order, each a list of rows of one class; ``remarks`` say what none of them can."""
+    """The tables of one run, in order, each a list of rows of one class; ``remarks`` say what none of them can.
+
+    ``left_out``: what was asked and has no meaning for its kind of cell.
+    """
 
     run_id: str
     label: str
@@ -105,6 +110,7 @@ class RunAnalysis:
     simulated: bool | None
     tables: Mapping[Part, Sequence[Any]]
     remarks: tuple[str, ...]
+    left_out: tuple[Part, ...] = ()
 
 
 @dataclass(slots=True)
@@ -125,10 +131,12 @@ def analyse(data: RunData, order: AnalysisOrder | None = None) -> RunAnalysis:
     cell = data.program.cell
     meant = parts_of(cell.kind)
     work = _Work(data, order, cycle_rows(data.cycle_sums, cell))
-    if wrong := [part for part in order.parts if part not in meant]:
-        raise ValueError(
-            f"{data.run.run_id}: {wrong[0]} has no meaning for cells of kind {cell.kind}; ask {', '.join(meant)}"
-        )
+    left_out = tuple(part for part in order.parts if part not in meant)
+    for part in left_out:
+        told = f"{part} has no meaning for cells of kind {cell.kind}"
+        if not order.leaves_out:
+            raise ValueError(f"{data.run.run_id}: {told}; ask {', '.join(meant)}")
+        work.remarks.append(told)
     wanted = [part for part in meant if (part in order.parts if order.parts else part not in _FITTED)]
     if cell.kind in WITHOUT_A_VOLTAGE and Part.CYCLES in wanted:
         work.remarks.append(f"a {cell.kind} cell has no energy efficiency: all that it takes is heat, both ways")
@@ -145,6 +153,7 @@ def analyse(data: RunData, order: AnalysisOrder | None = None) -> RunAnalysis:
         data.run.simulated,
         tables,
         tuple(dict.fromkeys(work.remarks)),
+        left_out,
     )
 
 
