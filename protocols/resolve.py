@@ -112,6 +112,9 @@ class _Resolver:
             raise ResolveError([f"Recipe {recipe.name} has no host limits for {cell.kind}."])
         self._checks: tuple[ConstantCurrent, ...] = ()
         self._check_a: Decimal | None = None
+        # Steps of pieces that were made before, with the last current behind them: passes of a loop are alike.
+        self._made: dict[object, tuple[tuple[Step, ...], list[Decimal]]] = {}
+        self._judged: dict[int, tuple[Limits, Guards]] = {}
 
     def parts(self, found: Sequence[Piece]) -> list[tuple[Step, ...] | MeasurementSegment | None]:
         """Give the steps of each segment, or its measurement; None, with a reason, where there is none."""
@@ -128,12 +131,24 @@ class _Resolver:
 
     def cycling(self, piece: Cycling) -> tuple[Step, ...]:
         """Give the steps of one segment, behind its own check block where the leads may have been moved before it."""
-        self.done = []
-        if not piece.is_continued:
-            self.check_block(piece)
-        for path, step in piece.steps:
-            self._step(step, path)
-        return tuple(self.done) or (Rest(Until(time_s=FIRST_REST_S)),)
+        # What a strip may take depends on all steps before it: those of a Li/Cu cell are made one by one.
+        key = (
+            tuple(path for path, _ in piece.steps),
+            piece.is_continued,
+            id(piece.limits),
+            tuple(self.currents_a[-1:]),
+        )
+        made = None if self._plated_ah else self._made.get(key)
+        if made is None:
+            self.done = []
+            if not piece.is_continued:
+                self.check_block(piece)
+            for path, step in piece.steps:
+                self._step(step, path)
+            steps = tuple(self.done) or (Rest(Until(time_s=FIRST_REST_S)),)
+            made = self._made[key] = steps, self.currents_a[-1:]
+        self.currents_a += made[1]
+        return made[0]
 
     def segment(self, part: tuple[Step, ...] | MeasurementSegment, piece: Piece) -> Segment:
         """Give the segment of a piece with its temperature and its limits; all else is that of the whole recipe."""
@@ -146,8 +161,7 @@ class _Resolver:
         return CyclingSegment(
             part,
             record,
-            self.limits(piece),
-            self.guards(piece),
+            *self._limits_and_guards(piece),
             temperature=temperature,
             prompt=piece.prompt,
             after=after,
@@ -206,13 +220,15 @@ class _Resolver:
         if current_a is None or window is None:
             return
         cutoffs = self._outermost(piece)
+        checks: list[ConstantCurrent] = []
         for sign, volts in zip((1, -1), (cutoffs[1], cutoffs[0]), strict=True):
             until = Until(time_s=float(CHECK_TIME_S), voltage_v=float(volts))
             bound = self._ceiling("The check block", current_a, Ends(time_s=CHECK_TIME_S, shortened=True))
-            self.done.append(
+            checks.append(
                 ConstantCurrent(float(sign * current_a), until, bound, record=_CHECK_RECORD, purpose=Purpose.CHECK)
             )
-        self._checks = tuple(step for step in self.done if isinstance(step, ConstantCurrent))
+        self._checks = tuple(checks)
+        self.done += checks
         self._check_a = current_a
         low, high = self._measurable(piece) or window
         if high <= low:
@@ -239,6 +255,13 @@ class _Resolver:
         if DEFAULTS[self.cell.kind].symmetric:
             high = min(high, _MEASURABLE * min(abs(volts) for volts in self._outermost(piece)) / self._check_a)
         return window[0], high
+
+    def _limits_and_guards(self, piece: Piece) -> tuple[Limits, Guards]:
+        """Give the limits and guards of a piece, the same ones for all pieces of one phase."""
+        phase = id(piece.limits)
+        if phase not in self._judged:
+            self._judged[phase] = self.limits(piece), self.guards(piece)
+        return self._judged[phase]
 
     def limits(self, piece: Piece) -> Limits:
         """Give the three layers: volts as the piece, the recipe or the kind says, amperes from the largest current."""
