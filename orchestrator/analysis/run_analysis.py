@@ -27,6 +27,7 @@ from orchestrator.analysis.sample_blocks import SampleBlock, StepSamples, WholeS
 from orchestrator.analysis.shorts_of_run import (
     EARLY_CUTOFF,
     Failure,
+    SymmetricShorts,
     critical_current,
     failure,
     hard_short,
@@ -123,6 +124,7 @@ class _Work:
     tables: dict[Part, Sequence[Any]] = field(default_factory=dict)
     remarks: list[str] = field(default_factory=list)
     spectra: list[SpectrumRow] | None = None
+    findings: list[ShortFinding] | None = None
 
 
 def analyse(data: RunData, order: AnalysisOrder | None = None) -> RunAnalysis:
@@ -221,7 +223,7 @@ def _of_records(work: _Work, wanted: Collection[Part]) -> dict[Part, Sequence[An
 
 def _symmetric(work: _Work, halves: Sequence[OverpotentialRow]) -> dict[Part, Sequence[Any]]:
     area_cm2 = work.data.program.cell.area_cm2
-    findings = stored_findings(work.data.store, work.data.run.run_id)
+    findings = _findings(work)
     short, halves = hard_short(findings, area_cm2), marked(halves, findings)
     critical = critical_current(halves, None if short.hours is None else short.hours * 3600)
     if not critical.densities or critical.last_sound_ma_cm2 is None:
@@ -289,6 +291,26 @@ def _rates(work: _Work) -> Sequence[Any]:
     return rows if len(rows) > 1 else []
 
 
+def findings_of(data: RunData) -> list[ShortFinding]:
+    """Return what the rule for shorts finds in a run of a Li/Li cell, in run time.
+
+    It is what was stored while the run went on; of a run of a file, which nobody has watched, that of its records.
+    """
+    if data.program.segments:
+        return stored_findings(data.store, data.run.run_id)
+    shorts = SymmetricShorts(data.program.cell)
+    for block in blocks_of(data):
+        shorts.feed_block(block)
+    shorts.finish()
+    return shorts.findings()
+
+
+def _findings(work: _Work) -> list[ShortFinding]:
+    if work.findings is None:
+        work.findings = findings_of(work.data)
+    return work.findings
+
+
 def stored_findings(store: Store, run_id: str) -> list[ShortFinding]:
     """Return what the rule for shorts has found in a run of a Li/Li cell, as it was stored with the run's events."""
     kinds = (FindingKind.CELL_SHORTED, FindingKind.SOFT_SHORT, FindingKind.NO_SHORT)
@@ -319,7 +341,7 @@ def stored_findings(store: Store, run_id: str) -> list[ShortFinding]:
 
 
 def _failures(work: _Work) -> Sequence[Any]:
-    findings = stored_findings(work.data.store, work.data.run.run_id)
+    findings = _findings(work)
     area_cm2 = work.data.program.cell.area_cm2
     return [soft_short(findings, area_cm2), hard_short(findings, area_cm2), _early_cutoff(work)]
 
