@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import signal
 import subprocess
 import sys
+import tempfile
 from dataclasses import asdict
 from pathlib import Path
 from unittest.mock import Mock
@@ -20,6 +22,7 @@ from orchestrator.export.fit_rows import FitRows, with_whole_seams
 from orchestrator.export.formats import OURS, ExportFormat, find_format, offered_formats
 from orchestrator.export.output import Output
 from orchestrator.export.source import RunSource
+from orchestrator.export.workbook_files import new_workbook
 from orchestrator.store import Store
 from orchestrator.tables.columns import sample_schema
 from orchestrator.tables.run_data import RunData
@@ -234,6 +237,24 @@ def test_full_disk_is_told_and_leaves_nothing(store: Store, run_id: str, tmp_pat
     assert "cannot be written" in said
     assert "File too large" in said
     assert list(out.iterdir()) == []
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a disk that is always full is a device of Linux")
+def test_workbook_on_a_full_disk_is_one_error(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Nothing is printed when the zip is thrown away, where nobody can catch it, and its sheets leave no file."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    unraised: list[object] = []
+    monkeypatch.setattr(sys, "unraisablehook", unraised.append)
+
+    def write() -> None:
+        with new_workbook(Path("/dev/full"), constant_memory=True) as book:
+            book.add_worksheet().write_string(0, 0, "A17" * 10_000)
+
+    with pytest.raises(OSError, match="No space left"):
+        write()
+    gc.collect()
+    assert unraised == []
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_sidecar_says_what_the_table_cannot(store: Store, run_id: str, tmp_path: Path) -> None:

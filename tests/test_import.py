@@ -323,6 +323,18 @@ def test_each_refusal_names_its_file(tmp_path: Path) -> None:
     refused(cellrig("import", path, "--zone", "UTC", "--dry-run"), 1, "cellrig: old.csv: the current of 2 records")
 
 
+def test_short_of_an_imported_li_li_run_is_found_in_its_records(store: Store, tmp_path: Path) -> None:
+    """Nobody has watched it: its analysis said that there was no short, and took the shorted half-cycle for sound."""
+    lines = ["Test Time / s,Unix Time / s,Voltage / V,Current / A"]
+    lines += [f"{at},{AT + at},{0.03 if at < 3600 else 0.0004},0.0001" for at in range(0, 7201, 30)]
+    (tmp_path / "a.csv").write_text("\n".join(lines) + "\n")
+    run_id = imported(store, tmp_path / "a.csv", cell=load_cell("bare-li-li").facts()).run_id
+    found = analyse(RunData(store, run_id)).tables
+    _, hard, _ = found[Part.FAILURES]
+    assert hard.hours == pytest.approx(1.0)
+    assert [half.shorted for half in found[Part.HALF_CYCLES]] == [True]
+
+
 def test_two_imports_of_one_file_at_once_give_one_run(store: Store, tmp_path: Path) -> None:
     """What came in while a file was being read is seen before it is written once more."""
     path = half_cycles(tmp_path / "a.bdf.csv")

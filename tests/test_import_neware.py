@@ -6,12 +6,14 @@ from collections.abc import Callable
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+import polars as pl
 import pytest
 
 from orchestrator.importing.errors import ImportFailed
 from orchestrator.importing.importing import import_file
 from orchestrator.importing.outcome import Imported
-from orchestrator.importing.read_run import ImportOptions
+from orchestrator.importing.read_run import Decisions, ImportOptions
+from orchestrator.importing.standstills import with_rebuilt_time
 from orchestrator.store import Store
 from orchestrator.tables.run_data import RunData
 from orchestrator.tables.sample_table import sample_table
@@ -42,6 +44,34 @@ def test_ndax_keeps_records_at_0_v_and_shows_its_standstill(store: Store, tmp_pa
     assert "add up to 180.000 s, its clock went 3780.000 s: 1 standstills" in words["test time"]
     assert "UTC" in words["time zone"]
     assert "the file's own, up to 2" in words["cycle numbers"]
+
+
+@pytest.mark.parametrize(
+    ("jumps_s", "standstills_s"),
+    [
+        ({2: 3600.0, 7: 1800.0}, {2: 3600.0, 7: 1800.0}),
+        # Put back by an hour: what stood still before and behind it is still known.
+        ({2: 1200.0, 5: -3600.0, 8: 1800.0}, {2: 1200.0, 8: 1800.0}),
+        # The end of summer time: back, and forward again when the hour that was there twice is over.
+        ({2: 1200.0, 5: -3600.0, 8: 3601.0}, {2: 1200.0}),
+        # A clock that jitters by up to a second shows what is longer than two.
+        ({2: 1.9, 3: -1.0, 5: 0.9, 8: 30.0}, {8: 30.0}),
+    ],
+)
+def test_clock_that_was_put_back_hides_no_standstill(
+    jumps_s: dict[int, float], standstills_s: dict[int, float]
+) -> None:
+    """One hour of a clock that was put back kept every standstill of the table out of its test time."""
+    at = range(10)
+    clock_s = [CLOCK_S + 0.5 + 10.0 * n + sum(by for place, by in jumps_s.items() if place <= n) for n in at]
+    table = pl.DataFrame({"test_time_s": [10.0 * n for n in at], "unix_time_s": clock_s})
+    decisions = Decisions()
+    times = with_rebuilt_time(table, decisions)["test_time_s"].to_list()
+    assert times == [10.0 * n + sum(by for place, by in standstills_s.items() if place <= n) for n in at]
+    (told,) = (one.sentence for one in decisions.made)
+    assert f"{len(standstills_s)} standstills are between records" in told
+    assert ("goes back 1 times" in told) is (min(jumps_s.values()) < 0)
+    assert ("and forward again 1 times" in told) is (3601.0 in jumps_s.values())
 
 
 def test_cycles_are_counted_anew_where_a_person_says_so(store: Store, tmp_path: Path) -> None:

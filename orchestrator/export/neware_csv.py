@@ -3,7 +3,8 @@
 Columns and their order are those of a real export (reference neware-ct4008, section 9.5), in mA, mAh and mWh, with
 ``Total Time``: what cellpy calls the model TIOTECH. A step that was cut is one, as a tester that continues has it:
 scripts take the largest capacity of a cycle for its charge. Four things differ, for the better: numbers have all
-their digits, ``Date`` is UTC, times go to the millisecond, and columns that nobody measured are left out.
+their digits, ``Date`` is UTC, times go to the millisecond, and columns that nobody measured are left out. A simulated
+run has one column more behind them, ``Simulated``, which scripts that go by names pass over.
 """
 
 from __future__ import annotations
@@ -88,6 +89,8 @@ def to_neware(frame: pl.DataFrame, rows_before: int = 0) -> pl.DataFrame:
         "Power(mW)": (pl.col("current_a") * 1e3 * pl.col("voltage_v")).round_sig_figs(_DIGITS),
         "T1(degC)": pl.col("temperature_degc"),
     }
+    if frame["simulated"].head(1).any():
+        columns["Simulated"] = pl.lit("yes")
     return frame.select(**columns)
 
 

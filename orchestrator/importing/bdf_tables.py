@@ -24,6 +24,7 @@ from orchestrator.importing.unknowns import (
     with_sign,
     with_steps,
 )
+from orchestrator.importing.workbooks import told_by_workbook
 from orchestrator.tables.bdf import labels_of
 from orchestrator.tables.bdf_terms import BY_NAME, term_of
 from orchestrator.tables.sidecar import PARQUET_KEY, read_sidecar
@@ -170,9 +171,11 @@ def _label(head: str) -> str:
 
 
 def told_by(path: Path, kind: FileKind) -> dict[str, Any] | None:
-    """Return what a table's sidecar says, or the text that a Parquet file bears; None without any."""
+    """Return what a table's sidecar says, or a Parquet file or workbook itself; None without any."""
     import json
 
+    if kind is FileKind.WORKBOOK:
+        return told_by_workbook(path)
     if kind is FileKind.PARQUET:
         import pyarrow.parquet as pq
 

@@ -136,7 +136,8 @@ def import_file(
     if read.table is not None:
         check_bounds(read.table, path.name)
     read.channel = one_line(options.channel or read.channel)
-    new = NewRun(_cell(read, path, options), one_line(options.label or read.label, LONGEST_LABEL))
+    label = one_line(options.label or read.label, LONGEST_LABEL)
+    new = NewRun(_cell(read, path, options), label, options.cell_file)
     decisions = tuple(read.decisions.made)
     if store is None:
         return [Imported(path.name, "", "", read.format, read.reader, sha256, read.records, decisions)]

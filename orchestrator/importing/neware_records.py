@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 from orchestrator.importing.amounts import of_step
 from orchestrator.importing.plausible import check_order, with_plausible_counts
+from orchestrator.importing.standstills import with_rebuilt_time
 from orchestrator.importing.unknowns import (
     as_sample_table,
     with_clock,
     with_cycles,
     with_known_words,
-    with_rebuilt_time,
     with_sign,
     with_steps,
 )

@@ -72,7 +72,16 @@ def read_neware_table(text: pl.DataFrame, options: ImportOptions, name: str, wha
     rule = "Neware's exports count a charge as positive"
     done = completed_records(table, options, decisions, name, rule, running)
     decisions.leave_out([one for one in text.columns if head_of(one) is None and not one.startswith("column ")])
-    return ReadRun(what, "cellrig", decisions, done, instrument="neware")
+    simulated = _is_simulated(text, heads, decisions)
+    return ReadRun(what, "cellrig", decisions, done, instrument="neware", simulated=simulated)
+
+
+def _is_simulated(text: pl.DataFrame, heads: dict[str, Head], decisions: Decisions) -> bool | None:
+    """Return True for a simulated run that cellrig has exported; None where nobody says it."""
+    if "simulated" not in heads or not (text[heads["simulated"].header] == "yes").all():
+        return None
+    decisions.add("simulated", "yes", f"the column {heads['simulated'].header!r}, which cellrig writes")
+    return True
 
 
 def _current_shift(head: Head, options: ImportOptions, decisions: Decisions, name: str) -> int:

@@ -41,6 +41,7 @@ _COLUMNS = {
     "charge_energy": ("chgenergy", "engychg", "chargeenergy", "充电能量"),
     "discharge_energy": ("dchgenergy", "engydchg", "dischargeenergy", "放电能量"),
     "date": ("date", "datetime", "absolutetime", "realtime", "systemtime", "日期", "绝对时间", "系统时间"),
+    "simulated": ("simulated",),
     "temperature": ("t1", "temperature", "auxtemperature", "温度"),
 }
 _ROLE_OF = {word: role for role, words in _COLUMNS.items() for word in words}

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from orchestrator.store.imports import Decision
+from protocols.document import Document
 from protocols.program import CellFacts
 
 if TYPE_CHECKING:
@@ -24,7 +25,8 @@ class ImportOptions:
 
     ``zone``: of a wall clock without one. ``started_unix_s``: of a file without a clock. ``positive``: which direction
     the file's positive current has. ``current_unit``: of a column without a unit. ``cycles``: ``raw`` or ``auto``.
-    ``cell``: the facts of the cell; ``cell_name`` its name alone. ``channel``, ``label`` as the run is to bear them.
+    ``cell``: the facts of the cell, and ``cell_file`` the file that tells them; ``cell_name`` its name alone.
+    ``channel``, ``label`` as the run is to bear them.
     ``run_ids``: which runs of another store.
     """
 
@@ -34,6 +36,7 @@ class ImportOptions:
     current_unit: str | None = None
     cycles: str | None = None
     cell: CellFacts | None = None
+    cell_file: Document | None = None
     cell_name: str = ""
     channel: str = ""
     label: str = ""

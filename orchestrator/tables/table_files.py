@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 _ENDINGS = (".csv", ".parquet", ".xlsx")
 RECORDS_SHEET = "records"
 """The sheets of a workbook that hold rows begin so; a second one goes on where the first is full."""
+ABOUT_SHEET = "about"
+"""The sheet that says what the run is: names in its first column, values in its third, down to an empty row."""
 
 
 class NotATable(Exception):
