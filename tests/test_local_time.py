@@ -104,7 +104,7 @@ def _date_formats(module: Path) -> Iterator[int]:
 
 
 def test_times_for_people_are_made_in_one_module() -> None:
-    """No module of the orchestrator, a driver or a format of recipes writes a date of its own; those of a log are made there too."""
+    """No module but these writes a date of its own; those of a log are made there too."""
     modules = [path for folder in ("orchestrator", "drivers", "protocols") for path in (ROOT / folder).rglob("*.py")]
     found = {path.relative_to(ROOT).as_posix(): list(_date_formats(path)) for path in modules}
     own = {name: lines for name, lines in found.items() if lines}

@@ -1,0 +1,56 @@
+"""What several formats say in other words, or not at all: the notes that their writers share."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from protocols.formats.numbers import exact
+from protocols.formats.plan import Asked, Item, Measured
+from protocols.formats.recipe_format import Note
+from protocols.program import CcCv, ConstantCurrent, ConstantVoltage, PoweredStep
+
+_SECONDS_PER_HOUR = Decimal(3600)
+
+
+def left_out(item: Item) -> Note:
+    """Give the note on something for which a format has no step."""
+    if isinstance(item, Measured):
+        return Note(item.place, f"the measurement by the potentiostat ({item.segment.technique.kind}) is left out")
+    what = f"the question to a person, {item.text!r}," if isinstance(item, Asked) else "the step"
+    return Note(item.place, f"{what} is left out")
+
+
+def ending_s(step: PoweredStep) -> float | None:
+    """Give the seconds within which a step ends by its time, or by its charge where its current is constant."""
+    capacity_ah, time_s = step.until.capacity_ah, step.until.time_s
+    if capacity_ah is None or not isinstance(step, ConstantCurrent):
+        return time_s
+    by_charge = float(exact(capacity_ah) * _SECONDS_PER_HOUR / exact(step.largest_a))
+    return by_charge if time_s is None else min(by_charge, time_s)
+
+
+def of_current(place: str, step: ConstantCurrent | CcCv) -> list[Note]:
+    """Give the notes on a constant current in a format that knows no charges and no cc_cv."""
+    if isinstance(step, CcCv):
+        return [Note(place, "a cc_cv is two steps there, each with the time of both", is_lost=False)]
+    if step.until.capacity_ah is None or ending_s(step) == step.until.time_s:
+        return []
+    charge = f"{step.until.capacity_ah * 1000:.6g} mAh"
+    return [Note(place, f"its charge, {charge}, is said as the time that takes", is_lost=False)]
+
+
+def of_hold(place: str, step: ConstantVoltage | CcCv, before: object) -> list[Note]:
+    """Give the notes on a held voltage in a format that has no current limit and no charge for it.
+
+    ``before``: the step before it. A limit that is the current of a constant current up to the same voltage is implied.
+    """
+    found = []
+    limit_a = step.current_limit_a if isinstance(step, ConstantVoltage) else None
+    is_implied = isinstance(before, ConstantCurrent) and (before.largest_a, before.target_v) == (limit_a, step.target_v)
+    if limit_a is not None and not is_implied:
+        found.append(Note(place, f"its current limit, {limit_a * 1000:.6g} mA, has no place there"))
+    if step.until.capacity_ah is not None:
+        charge = f"{step.until.capacity_ah * 1000:.6g} mAh"
+        told = f"a voltage held ends at {charge} here, and there by time or current alone"
+        found.append(Note(place, told, is_lost=False))
+    return found
