@@ -83,7 +83,7 @@ def exit_status(err: Exception) -> int | None:
     from drivers.errors import ConnectionFailed, DriverError, SettingsError
     from orchestrator.store.errors import StoreError
     from protocols.errors import Implausible, RecipeError, ResolveError, UnknownName, WrongChange
-    from protocols.formats.recipe_format import FormatError
+    from protocols.formats.file_contents import FormatError
 
     if isinstance(err, ConnectionFailed):
         return UNREACHABLE

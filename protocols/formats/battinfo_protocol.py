@@ -11,8 +11,8 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from protocols.current_sign import Direction
+from protocols.formats.file_contents import Doc, FormatError, Note, Written
 from protocols.formats.plan import Asked, Driven, Item, Measured, Plan, Repeated
-from protocols.formats.recipe_format import Doc, FormatError, Note, Written
 from protocols.program import CcCv, ConstantVoltage, PoweredStep, Record, RecordedStep, Rest
 from protocols.techniques import CyclicVoltammetry, Impedance, OpenCircuit, Technique
 

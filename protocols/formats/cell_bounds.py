@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 
 from protocols.cell import Cell, Ends
-from protocols.formats.recipe_format import Doc, Note
+from protocols.formats.file_contents import Doc, Note
 from protocols.program import Ceiling
 from protocols.quantities import Dimension, QuantityError, parse_quantity
 

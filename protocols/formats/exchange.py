@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from protocols.cell import Cell, CellKind
 from protocols.errors import InputError
 from protocols.formats.differences import differences
+from protocols.formats.file_contents import FormatError, Note
 from protocols.formats.imported import Imported, imported
 from protocols.formats.plan import plan_of
-from protocols.formats.recipe_format import FormatError, Note, RecipeFormat
+from protocols.formats.recipe_format import RecipeFormat
 from protocols.recipe import Recipe
 from protocols.resolve import resolve
 

@@ -17,8 +17,8 @@ from protocols.current_sign import Direction
 from protocols.errors import RecipeError
 from protocols.expansion import plain_text
 from protocols.formats.cell_bounds import without_bounds
+from protocols.formats.file_contents import Doc, FormatError, Note, ReadRecipe
 from protocols.formats.numbers import voltage_text
-from protocols.formats.recipe_format import Doc, FormatError, Note, ReadRecipe
 from protocols.loading import parse_recipe
 from protocols.recipe import Recipe
 from protocols.yaml_document import Node
@@ -128,23 +128,27 @@ def _limits(
     read: ReadRecipe, targets: Sequence[tuple[Direction, Decimal]], kind: CellKind
 ) -> tuple[dict[str, Doc], list[Note]]:
     """Give the three layers, and what is to be known of them."""
-    defaults = DEFAULTS[kind]
     volts = [value for _, value in targets]
-    usual = (defaults.host, defaults.tester, defaults.absolute)
     low, high = read.low_v, read.high_v
     own = f"{voltage_text(low)} to {voltage_text(high)}" if low is not None and high is not None else ""
-    if None not in usual and all(usual[0][0] < value < usual[0][1] for value in volts):  # type: ignore[index]
-        notes = []
-        if own and (low, high) != usual[1]:
-            notes.append(
-                Note("limits", f"the file's protection is {own}, these are those of {kind} cells", is_lost=False)
-            )
-        elif not own:
-            notes.append(Note("limits", f"the file has none: these are those of {kind} cells", is_lost=False))
-        is_narrower = own and (low > usual[1][0] or high < usual[1][1])  # type: ignore[index,operator]
-        if not is_narrower:
-            return _layers(*usual), notes  # type: ignore[arg-type]
-    return _own_limits(low, high, volts, kind, own)
+    usual = _usual(kind)
+    if usual is None or not all(usual[0][0] < value < usual[0][1] for value in volts):
+        return _own_limits(low, high, volts, kind, own)
+    lowest, highest = usual[1]
+    if (low is not None and low > lowest) or (high is not None and high < highest):
+        return _own_limits(low, high, volts, kind, own)
+    if (low, high) == usual[1]:
+        return _layers(*usual), []
+    seen = f"the file's protection is {own}" if own else "the file has none"
+    return _layers(*usual), [Note("limits", f"{seen}: these are those of {kind} cells", is_lost=False)]
+
+
+def _usual(kind: CellKind) -> tuple[Band, Band, Band] | None:
+    """Give the layers of a kind of cell: host, tester, absolute; None where it has none."""
+    found = DEFAULTS[kind]
+    if found.host is None or found.tester is None or found.absolute is None:
+        return None
+    return found.host, found.tester, found.absolute
 
 
 def _own_limits(

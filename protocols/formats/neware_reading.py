@@ -15,6 +15,7 @@ from decimal import Decimal
 import defusedxml.ElementTree as SafeET
 from defusedxml.common import DefusedXmlException
 
+from protocols.formats.file_contents import Doc, FormatError, Note, ReadRecipe
 from protocols.formats.neware_file import (
     CCCV_CHARGE,
     CCCV_DISCHARGE,
@@ -37,7 +38,6 @@ from protocols.formats.numbers import (
     voltage_text,
 )
 from protocols.formats.read_steps import CHARGE, DISCHARGE, StepList, current_step, rest
-from protocols.formats.recipe_format import Doc, FormatError, Note, ReadRecipe
 
 _PER_VOLT, _PER_SECOND, _MAS_PER_AH = Decimal(10000), Decimal(1000), Decimal(3600000)
 _DISCHARGES = {CC_DISCHARGE, CV_DISCHARGE, CCCV_DISCHARGE}

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from protocols.formats.file_contents import FormatError, Note, Written
 from protocols.formats.neware_file import STEPS_MAX, Dialect, Schedule, step_file
 from protocols.formats.other_words import left_out
 from protocols.formats.plan import Driven, Item, Plan, Repeated
-from protocols.formats.recipe_format import FormatError, Note, Written
 from protocols.program import Loop, Step
 
 _LABEL_MAX = 60

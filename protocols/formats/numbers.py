@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from decimal import Decimal, InvalidOperation
 
-from protocols.formats.recipe_format import FormatError
+from protocols.formats.file_contents import FormatError
 
 _TIMES = (("h", 3600), ("min", 60), ("s", 1))
 # Finer than any tester sets: times of files in ms with six decimals, charges that were divided by 3600.

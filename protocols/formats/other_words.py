@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+from protocols.formats.file_contents import Note
 from protocols.formats.numbers import exact
 from protocols.formats.plan import Asked, Item, Measured
-from protocols.formats.recipe_format import Note
 from protocols.program import CcCv, ConstantCurrent, ConstantVoltage, PoweredStep
 
 _SECONDS_PER_HOUR = Decimal(3600)

@@ -6,7 +6,8 @@ from importlib import import_module
 from types import ModuleType
 from typing import TYPE_CHECKING
 
-from protocols.formats.recipe_format import ReadRecipe, RecipeFormat, Written
+from protocols.formats.file_contents import ReadRecipe, Written
+from protocols.formats.recipe_format import RecipeFormat
 
 if TYPE_CHECKING:
     from protocols.formats.plan import Plan

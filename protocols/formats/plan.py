@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from protocols.cell import DEFAULTS, Cell
-from protocols.formats.recipe_format import Note
+from protocols.formats.file_contents import Note
 from protocols.pieces import Cycling, segments_of
 from protocols.program import (
     CellFacts,

@@ -13,9 +13,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 
+from protocols.formats.file_contents import Doc, FormatError, Note, ReadRecipe
 from protocols.formats.numbers import milliampere_text, number, plain, positive, time_text, voltage_text
 from protocols.formats.read_steps import CHARGE, DISCHARGE, StepList, current_step, rest
-from protocols.formats.recipe_format import Doc, FormatError, Note, ReadRecipe
 
 _NUMBER = r"[+-]?[0-9]+(?:\.[0-9]*)?(?:[eE][+-]?[0-9]+)?"
 _STEP = re.compile(

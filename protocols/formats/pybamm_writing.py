@@ -10,10 +10,10 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from protocols.current_sign import Direction
+from protocols.formats.file_contents import FormatError, Note, Written
 from protocols.formats.numbers import exact, plain
 from protocols.formats.other_words import ending_s, left_out, of_current, of_hold
 from protocols.formats.plan import Driven, Item, Plan, Repeated
-from protocols.formats.recipe_format import FormatError, Note, Written
 from protocols.program import CcCv, ConstantCurrent, ConstantVoltage, Record, RecordedStep, Rest
 
 _UNITS = (("hour", 3600), ("minute", 60), ("second", 1))

@@ -8,8 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from decimal import Decimal
 
+from protocols.formats.file_contents import Doc, FormatError, Note
 from protocols.formats.numbers import milliampere_text, voltage_text
-from protocols.formats.recipe_format import Doc, FormatError, Note
 
 CHARGE, DISCHARGE = "charge", "discharge"
 

@@ -13,9 +13,9 @@ from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from typing import Any
 
+from protocols.formats.file_contents import Doc, FormatError, Note, ReadRecipe, mapping
 from protocols.formats.numbers import count, milliampere_text, number, plain, positive, time_text, voltage_text
 from protocols.formats.read_steps import CHARGE, DISCHARGE, StepList, current_step, rest
-from protocols.formats.recipe_format import Doc, FormatError, Note, ReadRecipe, mapping
 
 _FRACTION = re.compile(r"(?P<above>[0-9.]*) ?(?P<letter>[CD]?) ?/ ?(?P<below>[0-9.]+)")
 _KNOWN = {

@@ -10,10 +10,10 @@ import json
 from collections.abc import Mapping, Sequence
 
 from protocols.current_sign import Direction
+from protocols.formats.file_contents import Doc, FormatError, Note, Written
 from protocols.formats.numbers import exact
 from protocols.formats.other_words import ending_s, left_out, of_current, of_hold
 from protocols.formats.plan import Driven, Item, Measured, Plan, Repeated
-from protocols.formats.recipe_format import Doc, FormatError, Note, Written
 from protocols.program import CcCv, ConstantCurrent, ConstantVoltage, Record, RecordedStep, Rest
 from protocols.techniques import Impedance, OpenCircuit
 
