@@ -9,7 +9,7 @@ from orchestrator.cli.output import DONE, FAILED, print_json, print_table
 
 
 def extensions(json: Json = False) -> None:
-    """List the installed kinds of testers, export formats and formats of recipes.
+    """List the installed kinds of testers and formats.
 
     Exit status 1 when one cannot be used.
     """

@@ -34,12 +34,10 @@ Force = Annotated[bool, typer.Option("--force", help="Replace a file that is the
 @app.command(
     "export",
     epilog=examples(
-        "cellrig recipe formats",
-        "cellrig recipe export li-li-0.2 --cell bare-li-li --to neware-xml -o li-li.xml",
-        "cellrig recipe export lfp-200mA-g --cell coated-lfp --to unicycler -o lfp.json --json",
-        "cellrig recipe export lfp-200mA-g --cell coated-lfp --to pybamm -o lfp.txt --set times=3",
-        "cellrig recipe export li-li-0.2 --cell bare-li-li --to battinfo -o li-li.jsonld --strict",
-        needs="for --set a recipe that has a value of this name",
+        "cellrig recipe export li-li-0.2 --cell bare-li-li --to neware-xml -o a.xml",
+        "cellrig recipe export li-li-0.4 --cell bare-li-li --to pybamm -o a.txt",
+        "cellrig recipe export mine.yaml --cell lfp.yaml --to battinfo -o a.jsonld",
+        needs="for the last one files of your own",
     ),
 )
 def export_recipe(
@@ -81,8 +79,8 @@ def export_recipe(
 @app.command(
     "import",
     epilog=examples(
-        "cellrig recipe export li-li-0.2 --cell bare-li-li --to neware-xml -o li-li.xml",
-        "cellrig recipe import li-li.xml --cell bare-li-li -o mine.yaml",
+        "cellrig recipe export li-li-0.2 --cell bare-li-li --to neware-xml -o a.xml",
+        "cellrig recipe import a.xml --cell bare-li-li -o mine.yaml",
         "cellrig recipe check mine.yaml --cell bare-li-li",
         "cellrig recipe import theirs.json --for lfp -o theirs.yaml --strict",
         needs="for the last one a file of another program",
@@ -145,7 +143,7 @@ def import_recipe(
 
 @app.command(epilog=examples("cellrig recipe formats", "cellrig recipe formats --json"))
 def formats(json: Json = False) -> None:
-    """List the formats in which recipes are exchanged, and which of them are written and read."""
+    """List the formats in which recipes are exchanged."""
     from orchestrator.export.recipe_formats import CATALOGUE
 
     rows = []

@@ -13,7 +13,7 @@ from typing import Any
 from protocols.current_sign import Direction
 from protocols.formats.file_contents import Doc, FormatError, Note, Written
 from protocols.formats.plan import Asked, Driven, Item, Measured, Plan, Repeated
-from protocols.program import CcCv, ConstantVoltage, PoweredStep, Record, RecordedStep, Rest
+from protocols.program import Record, RecordedStep
 from protocols.techniques import CyclicVoltammetry, Impedance, OpenCircuit, Technique
 
 _CONTEXT = [
@@ -90,27 +90,25 @@ def _named(item: Item, kind: str, inputs: list[Doc]) -> Doc:
 
 def _driven(item: Driven) -> Doc:
     step = item.step
-    if isinstance(step, Rest):
-        kind, inputs = "OpenCircuitHold", []
-    else:
-        kind, inputs = _kind(step), list(_setpoints(step))
+    kind, inputs = _kind(step), list(_setpoints(step))
     task = _named(item, kind, [*inputs, *_ends(step)])
     if step.record is not None:
         task["schema:additionalProperty"] = list(_record(step.record))
     return task
 
 
-def _kind(step: PoweredStep) -> str:
-    if isinstance(step, ConstantVoltage):
-        return "VoltageHold"
+def _kind(step: RecordedStep) -> str:
+    if step.direction is None:
+        return "OpenCircuitHold"
     charging = "Charging" if step.direction is Direction.CHARGE else "Discharging"
-    return f"ConstantCurrent{'ConstantVoltage' if isinstance(step, CcCv) else ''}{charging}"
+    if step.sets_current:
+        return f"ConstantCurrent{'ConstantVoltage' if step.holds_voltage else ''}{charging}"
+    return "VoltageHold" if step.holds_voltage else charging
 
 
-def _setpoints(step: PoweredStep) -> Iterator[Doc]:
-    if step.largest_a is not None:
-        kinds = ["UpperCurrentLimit"] if isinstance(step, ConstantVoltage) else ["ElectricCurrent"]
-        yield _quantity(kinds, step.largest_a, _AMPERE)
+def _setpoints(step: RecordedStep) -> Iterator[Doc]:
+    if step.direction is not None and step.largest_a is not None:
+        yield _quantity(["ElectricCurrent" if step.sets_current else "UpperCurrentLimit"], step.largest_a, _AMPERE)
     if step.holds_voltage and step.target_v is not None:
         yield _quantity(["Voltage"], step.target_v, _VOLT)
 

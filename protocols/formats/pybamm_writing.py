@@ -14,10 +14,9 @@ from protocols.formats.file_contents import FormatError, Note, Written
 from protocols.formats.numbers import exact, plain
 from protocols.formats.other_words import ending_s, left_out, of_current, of_hold
 from protocols.formats.plan import Driven, Item, Plan, Repeated
-from protocols.program import CcCv, ConstantCurrent, ConstantVoltage, Record, RecordedStep, Rest
+from protocols.program import Record, RecordedStep
 
 _UNITS = (("hour", 3600), ("minute", 60), ("second", 1))
-_WORDS = {Direction.CHARGE: "Charge", Direction.DISCHARGE: "Discharge"}
 _INDENT = "    "
 
 
@@ -81,23 +80,26 @@ class _Writing:
         step, place = item.step, item.place
         period = self._period(place, step.record)
         before, self._before = self._before, step
-        if isinstance(step, Rest):
+        if step.direction is None:
             return [f"Rest for {_time(step.until.time_s or 0)}{period}"]
         found = []
-        if not isinstance(step, ConstantVoltage):
+        if step.sets_current:
             found.append(self._current(place, step) + period)
-        if isinstance(step, ConstantVoltage | CcCv):
+        if step.holds_voltage:
             self.notes += of_hold(place, step, before)
             taper_a = step.until.current_a
             end = "" if taper_a is None else f"{plain(exact(taper_a) * 1000)} mA"
-            found.append(f"Hold at {plain(exact(step.voltage_v))} V{_ends(step.until.time_s, end)}{period}")
+            found.append(f"Hold at {plain(exact(step.target_v or 0.0))} V{_ends(step.until.time_s, end)}{period}")
+        if not found:
+            self.notes.append(left_out(item))
         return found
 
-    def _current(self, place: str, step: ConstantCurrent | CcCv) -> str:
+    def _current(self, place: str, step: RecordedStep) -> str:
         time_s = ending_s(step)
         self.notes += of_current(place, step)
         end = "" if step.target_v is None else f"{plain(exact(step.target_v))} V"
-        return f"{_WORDS[step.direction]} at {plain(exact(step.largest_a) * 1000)} mA{_ends(time_s, end)}"
+        word = "Discharge" if step.direction is Direction.DISCHARGE else "Charge"
+        return f"{word} at {plain(exact(step.largest_a or 0.0) * 1000)} mA{_ends(time_s, end)}"
 
     def _period(self, place: str, record: Record | None) -> str:
         if record is None or record == self.record:

@@ -14,7 +14,7 @@ from protocols.formats.file_contents import Doc, FormatError, Note, Written
 from protocols.formats.numbers import exact
 from protocols.formats.other_words import ending_s, left_out, of_current, of_hold
 from protocols.formats.plan import Driven, Item, Measured, Plan, Repeated
-from protocols.program import CcCv, ConstantCurrent, ConstantVoltage, Record, RecordedStep, Rest
+from protocols.program import Record, RecordedStep
 from protocols.techniques import Impedance, OpenCircuit
 
 # The version whose fields these are.
@@ -85,34 +85,34 @@ class _Writing:
         step, place = item.step, item.place
         if step.record is not None and step.record != self.record:
             self.notes.append(Note(place, "records of its own are left out: those of the whole test hold"))
-        if isinstance(step, Rest):
+        if step.direction is None:
             self.method.append({"step": "open_circuit_voltage", "until_time_s": step.until.time_s})
-        elif isinstance(step, ConstantVoltage):
-            self._voltage(place, step)
-        else:
+        elif not (step.sets_current or step.holds_voltage):
+            self.notes.append(left_out(item))
+            return
+        if step.sets_current:
             self._current(place, step)
+        if step.holds_voltage:
+            self._voltage(place, step)
         self._before = step
 
-    def _current(self, place: str, step: ConstantCurrent | CcCv) -> None:
+    def _current(self, place: str, step: RecordedStep) -> None:
         time_s = ending_s(step)
         self.notes += of_current(place, step)
         if step.target_v == 0 and time_s is None:
             raise FormatError(f"{place} ends at 0 V alone, which unicycler refuses: give it a time as well")
         current = {
-            "current_mA": _milli(step.current_a),
+            "current_mA": _milli(_signed(step, step.largest_a)),
             "until_time_s": time_s,
             "until_voltage_V": step.target_v,
         }
         self.method.append(_filled({"step": "constant_current", **current}))
-        if isinstance(step, CcCv):
-            self._voltage(place, step)
 
-    def _voltage(self, place: str, step: ConstantVoltage | CcCv) -> None:
+    def _voltage(self, place: str, step: RecordedStep) -> None:
         self.notes += of_hold(place, step, self._before)
         taper_a = step.until.current_a
-        sign = -1 if step.direction is Direction.DISCHARGE else 1
-        taper = None if taper_a is None else _milli(sign * taper_a)
-        if sign < 0:
+        taper = _milli(_signed(step, taper_a))
+        if step.direction is Direction.DISCHARGE:
             told = "a negative end current says that it discharges (as for Neware; PyBaMM never meets it)"
             if taper is None:
                 told = "that it discharges is said by no end current: unicycler writes it as a charge for Neware"
@@ -148,6 +148,11 @@ class _Writing:
             self.notes.append(left_out(item))
             return
         self._before = None
+
+
+def _signed(step: RecordedStep, magnitude_a: float | None) -> float | None:
+    is_discharge = step.direction is Direction.DISCHARGE
+    return -magnitude_a if is_discharge and magnitude_a is not None else magnitude_a
 
 
 def _milli(value: float | None) -> float | None:
