@@ -29,6 +29,7 @@ from pydantic import (
 
 from protocols.branches import Branch, HostEnd, Measure, StepEnd, Then, Watched
 from protocols.field_types import NAME_PATTERN, Count, FileModel, Flag, Name, problem
+from protocols.limit_blocks import LimitsField
 from protocols.quantities import (
     Dimension,
     Duration,
@@ -46,7 +47,12 @@ _DRIFT = re.compile(rf"({_NUMBER}) ?(V|mV|uV)/(h|min|s)")
 _VOLTS = {"V": Decimal(1), "mV": Decimal("1e-3"), "uV": Decimal("1e-6")}
 _PER_HOUR = {"h": 1, "min": 60, "s": 3600}
 _GO_TO = "go to "
-_CAPACITIES = (Dimension.CHARGE, Dimension.AREAL_CAPACITY, Dimension.SPECIFIC_CAPACITY)
+_CAPACITIES = (
+    Dimension.CHARGE,
+    Dimension.AREAL_CAPACITY,
+    Dimension.SPECIFIC_CAPACITY,
+    Dimension.CAPACITY_SHARE,
+)
 _WORDS = {"go on": Then.GO_ON, "leave": Then.LEAVE, "end": Then.END, "hold": Then.HOLD}
 
 
@@ -112,7 +118,7 @@ CapacityOrShare = Annotated[
     Quantity | Threshold,
     PlainValidator(_capacity),
     *_as_text(
-        rf"^{_NUMBER} ?(% of cycle [1-9][0-9]*|A?[a-zA-Z]+(/[a-z0-9]+)?)$",
+        rf"^{_NUMBER} ?(% of cycle [1-9][0-9]*|% of nominal capacity|A?[a-zA-Z]+(/[a-z0-9]+)?)$",
         "a charge with its unit, or a share of a cycle's capacity",
     ),
 ]
@@ -192,6 +198,11 @@ class ConditionBlock(FileModel):
         if self.short:
             found.append(Branch(Measure.SHORT, leads.to, leads.then, since=leads.since))
         return tuple(found)
+
+    @property
+    def asks_for_resistance(self) -> bool:
+        """Whether it is about a step with current before it."""
+        return self.resistance_below is not None or self.resistance_above is not None
 
     @property
     def asks_for_drift(self) -> bool:
@@ -298,7 +309,8 @@ def drift_end(drift: Threshold) -> HostEnd:
 
 
 class DecidedStep(FileModel):
-    """The keys of any step but a loop: its name, and what the run does behind it by what was measured."""
+    """The keys of any step but a loop: its name, its limits, and what the run does behind it by what was measured."""
 
     name: NameField = None
+    limits: LimitsField = None
     when: ConditionField = Field(default_factory=tuple)

@@ -6,7 +6,16 @@ from collections.abc import Iterator, Sequence
 
 from protocols.branches import Then
 from protocols.conditions import ConditionBlock, then_of
-from protocols.recipe_steps import OcvStep, Path, PromptStep, RecipeStep, RepeatStep, RestStep, step_name
+from protocols.recipe_steps import (
+    MeasurementStep,
+    OcvStep,
+    Path,
+    PromptStep,
+    RecipeStep,
+    RepeatStep,
+    RestStep,
+    step_name,
+)
 
 Flaw = tuple[Path, str, str]
 
@@ -39,6 +48,8 @@ def flow_flaws(steps: Sequence[RecipeStep]) -> Iterator[Flaw]:
         for block in blocks:
             yield from _leads(path, key, block, usual, named)
             last = _last(step)
+            if block.asks_for_resistance and isinstance(last, MeasurementStep):
+                yield key, f"a resistance behind {last.step}", "a step of the tester with current before it"
             if block.asks_for_drift and not isinstance(last, RestStep | OcvStep):
                 yield key, f"a drift behind {last.step}", "a rest as the last step before it"
     if steps and isinstance(_last(steps[-1]), PromptStep):

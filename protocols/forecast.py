@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import inf, prod
 
+from protocols.by_identity import Same
 from protocols.cell import SYMMETRIC
 from protocols.expected_path import between_s, expected_path, longest_path
 from protocols.half_cycles import CycleNumbers
@@ -43,8 +44,7 @@ def forecast(program: Program) -> Forecast:
 
     Where conditions on what is measured may end it earlier, it is that of a run in which none of them holds.
     """
-    full_ah = full_charge_ah(program)
-    parts = [_of_segment(segment, full_ah) for segment in program.segments]
+    parts = segment_forecasts(program)
     durations_s = [part.expected_duration_s for part in parts]
     path, longest_way = expected_path(program, durations_s), longest_path(program, durations_s)
     rest_s = between_s(program, path)
@@ -59,13 +59,29 @@ def forecast(program: Program) -> Forecast:
     )
 
 
-def _of_segment(segment: Segment, full_ah: float | None) -> Forecast:
+def segment_forecasts(program: Program) -> list[Forecast]:
+    """Give the forecast of each segment; passes of a loop, which share their steps, are reckoned once."""
+    full_ah = full_charge_ah(program)
+    known: dict[object, Forecast] = {}
+    found = []
+    for segment in program.segments:
+        key = (Same(segment.steps), segment.record, segment.limits) if isinstance(segment, CyclingSegment) else None
+        ahead = None if key is None else known.get(key)
+        if ahead is None:
+            ahead = segment_forecast(segment, full_ah)
+            if key is not None:
+                known[key] = ahead
+        found.append(ahead)
+    return found
+
+
+def segment_forecast(segment: Segment, full_ah: float | None) -> Forecast:
     """Give the forecast of one segment, without cycles."""
     if isinstance(segment, MeasurementSegment):
         measured_s = segment.technique.expected_s
         return Forecast(segment.settle_max_s + 3 * measured_s, segment.rest_s + measured_s, 0.0, 0.0, 0)
     planned_s = expected_s = charge_ah = records = 0.0
-    passes = _passes(segment.steps)
+    passes = passes_of(segment.steps)
     for number, step in recorded(segment.steps):
         times = passes[number - 1]
         longest_s, most_ah = longest(step)
@@ -74,11 +90,11 @@ def _of_segment(segment: Segment, full_ah: float | None) -> Forecast:
         planned_s += times * longest_s
         expected_s += times * expected_step_s
         charge_ah += times * min(largest_a * expected_step_s / 3600, most_ah) if largest_a else 0.0
-        records += times * _records(step, segment, expected_step_s)
+        records += times * expected_records(step, segment, expected_step_s)
     return Forecast(planned_s, expected_s, charge_ah, records, 0)
 
 
-def _passes(steps: Sequence[Step]) -> list[float]:
+def passes_of(steps: Sequence[Step]) -> list[float]:
     """Return how often each step is executed: the product of the loops around it, found in one walk over the steps."""
     begins: dict[int, list[tuple[int, Loop]]] = {}
     for own, loop in loops(steps):
@@ -122,7 +138,7 @@ def usual_s(step: RecordedStep, full_ah: float | None) -> float:
     return min((time_s for time_s in times if time_s is not None), default=half_ceiling_s)
 
 
-def _records(step: RecordedStep, segment: CyclingSegment, usual_s: float) -> float:
+def expected_records(step: RecordedStep, segment: CyclingSegment, usual_s: float) -> float:
     """Count first and last, those by time, and those by voltage as if a step crossed the host's band once."""
     rule = step.record or segment.record
     count = 2.0

@@ -1,9 +1,9 @@
 """Cuts the steps of a recipe into pieces that one instrument carries out in one go, and says where each leads.
 
-Pieces become the segments of a program. Steps are cut where the instrument or the temperature changes, where a person
-is asked to do something, and where the host decides: behind a step with ``when``, behind one that the host ends, behind
-each pass of a ``repeat`` with ``until``. A loop that holds such a place is written out pass by pass, because no
-instrument can jump back into another program; all others are loops of the tester.
+Pieces become the segments of a program. Steps are cut where the instrument, the temperature or the limits change,
+where a person is asked to do something, and where the host decides: behind a step with ``when``, behind one that the
+host ends, behind each pass of a ``repeat`` with ``until``. A loop that holds such a place is written out pass by pass,
+because no instrument can jump back into another program; all others are loops of the tester.
 """
 
 from __future__ import annotations
@@ -15,14 +15,16 @@ from dataclasses import dataclass, field, replace
 from protocols.branches import HostEnd, Then
 from protocols.conditions import ConditionBlock, Leads, then_of
 from protocols.control_flow import targets
+from protocols.limit_blocks import PhaseLimits
 from protocols.recipe_steps import (
+    Around,
     MeasurementStep,
     Path,
     PromptStep,
     RecipeStep,
     RepeatStep,
     host_end,
-    temperatures,
+    surroundings,
 )
 from protocols.temperature import TemperatureBlock
 
@@ -44,11 +46,13 @@ class Cycling:
     """Steps that one tester program can hold, each with its place in the recipe.
 
     ``prompt``: what a person is asked to do before them. ``end``: the end of the last one that the host orders.
-    ``is_continued``: the cell comes to them as it was left, from others on the same channel.
+    ``is_continued``: the cell comes to them as it was left, from others on the same channel. ``limits``: those in place
+    of the recipe's.
     """
 
     steps: tuple[tuple[Path, RecipeStep], ...]
     temperature: TemperatureBlock | None = None
+    limits: PhaseLimits | None = None
     prompt: str | None = None
     decisions: tuple[Decision, ...] = ()
     end: HostEnd | None = None
@@ -62,6 +66,7 @@ class Measuring:
     path: Path
     step: MeasurementStep
     temperature: TemperatureBlock | None = None
+    limits: PhaseLimits | None = None
     prompt: str | None = None
     decisions: tuple[Decision, ...] = ()
 
@@ -76,7 +81,7 @@ def segments_of(steps: Sequence[RecipeStep], temperature: TemperatureBlock | Non
     which voltage it rests. Gives a few pieces more than ``SEGMENTS_MAX`` for a recipe that has more.
     """
     cutter = _Cutter(targets(steps))
-    cutter.walk(steps, temperature, (), None)
+    cutter.walk(steps, Around(temperature), (), None)
     return cutter.finished()
 
 
@@ -105,7 +110,7 @@ class _Cutter:
     targets: dict[str, Path]
     found: list[Piece] = field(default_factory=list)
     _gathered: list[tuple[Path, RecipeStep]] = field(default_factory=list)
-    _temperature: TemperatureBlock | None = None
+    _around: Around = field(default_factory=Around)
     _prompts: list[str] = field(default_factory=list)
     _prompted: int = 0
     _open: list[_Open] = field(default_factory=list)
@@ -117,8 +122,8 @@ class _Cutter:
         """Whether there are more pieces than a program may hold."""
         return len(self.found) + self._prompted > SEGMENTS_MAX
 
-    def walk(self, steps: Sequence[RecipeStep], usual: TemperatureBlock | None, at: Path, loop: _Loop | None) -> None:
-        """Cut steps, in order, with the temperature of those without one; ``loop`` is the innermost around them."""
+    def walk(self, steps: Sequence[RecipeStep], around: Around, at: Path, loop: _Loop | None) -> None:
+        """Cut steps, in order, with what holds for all of them; ``loop`` is the innermost around them."""
         for index, step in enumerate(steps):
             if self.is_full:
                 return
@@ -131,24 +136,24 @@ class _Cutter:
                 self._prompts.append(step.text)
                 self._prompted += 1
             elif isinstance(step, RepeatStep):
-                self._repeat(step, step.temperature or usual, path)
+                self._repeat(step, around.of(step), path)
             else:
-                self._step(step, step.temperature or usual, path, loop)
+                self._step(step, around.of(step), path, loop)
 
-    def _step(self, step: RecipeStep, temperature: TemperatureBlock | None, path: Path, loop: _Loop | None) -> None:
+    def _step(self, step: RecipeStep, around: Around, path: Path, loop: _Loop | None) -> None:
         if isinstance(step, MeasurementStep):
             self._cut()
-            self._add(Measuring(path, step, temperature))
+            self._add(Measuring(path, step, around.temperature, around.limits))
         else:
-            self._gather(path, step, temperature)
+            self._gather(path, step, around)
         if (end := host_end(step)) is not None:
             self._cut(end)
         if conditions := getattr(step, "when", ()):
             self._cut()
             self._decide(path, conditions, None, loop)
 
-    def _repeat(self, step: RepeatStep, temperature: TemperatureBlock | None, path: Path) -> None:
-        inside = temperatures(step.steps, temperature)
+    def _repeat(self, step: RepeatStep, around: Around, path: Path) -> None:
+        inside = surroundings(step.steps, around)
         if len(inside) == 1 and not self._is_opened(step, path):
             self._gather(path, step, inside[0])
             return
@@ -157,7 +162,7 @@ class _Cutter:
             self._cut()
         loop = _Loop(len(self.found))
         for _ in range(step.times):
-            self.walk(step.steps, temperature, path, loop)
+            self.walk(step.steps, around, path, loop)
             if self.is_full:
                 return
             if step.until:
@@ -168,7 +173,7 @@ class _Cutter:
         loop.behind = len(self.found)
 
     def _is_opened(self, step: RepeatStep, path: Path) -> bool:
-        """Tell whether a loop is written out pass by pass, whatever its temperatures."""
+        """Tell whether a loop is written out pass by pass, whatever its temperatures and limits."""
         if path not in self._opened:
             inner = [((*path, "steps", n), other) for n, other in enumerate(step.steps)]
             self._opened[path] = bool(step.until) or any(
@@ -181,22 +186,22 @@ class _Cutter:
             )
         return self._opened[path]
 
-    def _gather(self, path: Path, step: RecipeStep, temperature: TemperatureBlock | None) -> None:
-        if self._gathered and temperature != self._temperature:
+    def _gather(self, path: Path, step: RecipeStep, around: Around) -> None:
+        if self._gathered and around != self._around:
             self._cut()
         self._gathered.append((path, step))
-        self._temperature = temperature
+        self._around = around
 
     def _cut(self, end: HostEnd | None = None) -> None:
         """End a piece with the steps gathered so far."""
         if self._gathered:
             steps, self._gathered = tuple(self._gathered), []
-            self._add(Cycling(steps, self._temperature, end=end))
+            self._add(Cycling(steps, self._around.temperature, self._around.limits, end=end))
 
     def _add(self, piece: Piece) -> None:
         prompt = " ".join(self._prompts) or None
         if not self.found and (prompt is not None or isinstance(piece, Measuring)):
-            self.found.append(Cycling((), piece.temperature))
+            self.found.append(Cycling((), piece.temperature, piece.limits))
         self.found.append(replace(piece, prompt=prompt))
         self._prompts = []
 

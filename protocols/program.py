@@ -15,7 +15,7 @@ from typing import Annotated, Literal
 
 from pydantic import Discriminator, Field, TypeAdapter
 
-from protocols.branches import Branch, HostEnd
+from protocols.branches import Branch, HostEnd, Measure
 from protocols.program_steps import (
     CcCv,
     Ceiling,
@@ -254,6 +254,11 @@ class Program:
         return tuple(segment for segment in self.segments if isinstance(segment, CyclingSegment))
 
     @property
+    def different_steps(self) -> tuple[tuple[Step, ...], ...]:
+        """The steps of its cycling segments, each once: passes of a loop that the host decides share theirs."""
+        return tuple({id(segment.steps): segment.steps for segment in self.cycling}.values())
+
+    @property
     def temperatures(self) -> tuple[CellTemperature, ...]:
         """The different temperatures of its segments, in order; a segment without one adds none."""
         wanted = (segment.temperature for segment in self.segments)
@@ -275,6 +280,12 @@ class Program:
     def decides(self) -> bool:
         """Whether any of its segments may lead elsewhere than to the next one."""
         return self.decides_from(0)
+
+    def is_measured_from(self, index: int) -> bool:
+        """Tell whether anything that is measured, and not only counted, decides behind this segment or a later one."""
+        counted = {Measure.CYCLES, Measure.TIME}
+        ahead = enumerate(self.segments[index:], index)
+        return any(it.to > place + 1 and it.measure not in counted for place, part in ahead for it in part.after)
 
     def decides_from(self, index: int) -> bool:
         """Tell whether any of its segments from this one on may lead elsewhere than to the next one."""

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Self
+from itertools import pairwise
+from typing import ClassVar, Self
 
 from pydantic import PrivateAttr, model_validator
 from pydantic_core import PydanticCustomError
@@ -19,11 +20,21 @@ from pydantic_core import PydanticCustomError
 from protocols.cell import AT_ZERO, DEFAULTS, Band, CellKind, on_wrong_side
 from protocols.control_flow import asks_for_shorts, flow_flaws
 from protocols.current_sign import Direction
+from protocols.limit_blocks import PhaseLimits
 from protocols.places import Places
 from protocols.program import ShortPolicy
 from protocols.recipe_fields import RecipeFields, Rules
 from protocols.recipe_order import order_flaws, told
-from protocols.recipe_steps import Path, powered_steps, step_name
+from protocols.recipe_steps import (
+    Around,
+    Path,
+    PromptStep,
+    RecipeStep,
+    RepeatStep,
+    powered_around,
+    powered_steps,
+    step_name,
+)
 
 
 class Recipe(RecipeFields):
@@ -31,6 +42,8 @@ class Recipe(RecipeFields):
 
     One that was expanded knows where its steps are written, which is no part of its text or its hash.
     """
+
+    written_keys: ClassVar[tuple[str, ...]] = ("parameters",)
 
     _places: Places = PrivateAttr(default_factory=Places)
 
@@ -74,13 +87,14 @@ class _Target:
     path: Path
     direction: Direction
     volts: Decimal
+    limits: PhaseLimits | None = None
 
 
 def _findings(recipe: RecipeFields) -> tuple[Finding, ...]:
     """List every contradiction once, whichever of the recipe's kinds of cells it shows up for."""
     targets = [
-        _Target((*path, *step.target_key), step.direction, target.exact)
-        for path, step in powered_steps(recipe.steps)
+        _Target((*path, *step.target_key), step.direction, target.exact, around.limits)
+        for path, step, around in powered_around(recipe.steps, Around())
         if (target := step.target) is not None
     ]
     found: dict[Path, Finding] = {}
@@ -88,6 +102,8 @@ def _findings(recipe: RecipeFields) -> tuple[Finding, ...]:
         rules = recipe.rules(kind)
         for finding in (
             *_bands(recipe, kind, rules),
+            *_phases(recipe, kind, rules),
+            *_begins(recipe, rules),
             *_reach(kind, rules.bands["host"], targets),
             *_sides(kind, targets),
             *_order(recipe, kind, rules),
@@ -119,10 +135,49 @@ def _bands(recipe: RecipeFields, kind: CellKind, rules: Rules) -> Iterator[Findi
         inner = (layer, band)
 
 
+def _phases(recipe: RecipeFields, kind: CellKind, rules: Rules) -> Iterator[Finding]:
+    """Give the limits of phases that are not wider, layer by layer."""
+    usual = {layer: band for layer, band in rules.bands.items() if band is not None}
+    for path, limits in _limits(recipe.steps):
+        own = {layer: (one.low.exact, one.high.exact) for layer in usual if (one := getattr(limits, layer, None))}
+        layers = list({**usual, **own}.items())
+        for layer, band in own.items():
+            if band[0] >= band[1]:
+                yield Finding((*path, "limits", layer), f"{band[0]} to {band[1]} V", "a low end below the high end")
+        for (inner, narrow), (outer, wide) in pairwise(layers):
+            if not (wide[0] < narrow[0] and narrow[1] < wide[1]):
+                seen = f"{inner} limits {narrow[0]} to {narrow[1]} V inside {outer} limits {wide[0]} to {wide[1]} V"
+                yield Finding((*path, "limits"), seen, f"{outer} limits of {kind} that are wider at both ends")
+
+
+def _begins(recipe: RecipeFields, rules: Rules) -> Iterator[Finding]:
+    """Give the steps that begin beyond the limits of their phase, or of the recipe behind a phase."""
+    before: PhaseLimits | None = None
+    begins: Decimal | None = None
+    for path, step, around in powered_around(recipe.steps, Around()):
+        own = None if around.limits is None else around.limits.host
+        band = rules.bands["host"] if own is None else (own.low.exact, own.high.exact)
+        if band is not None and begins is not None and around.limits != before and not band[0] <= begins <= band[1]:
+            seen = f"host limits {band[0]} to {band[1]} V behind a step to {begins} V"
+            yield Finding(path, seen, "a cell that comes inside these limits: another order, or wider limits")
+        before, begins = around.limits, None if step.target is None else step.target.exact
+
+
+def _limits(steps: Sequence[RecipeStep], at: Path = ()) -> Iterator[tuple[Path, PhaseLimits]]:
+    for index, step in enumerate(steps):
+        path = (*at, "steps", index)
+        if not isinstance(step, PromptStep) and step.limits is not None:
+            yield path, step.limits
+        if isinstance(step, RepeatStep):
+            yield from _limits(step.steps, path)
+
+
 def _reach(kind: CellKind, host: Band | None, targets: list[_Target]) -> Iterator[Finding]:
     for target in targets:
-        if host is not None and not host[0] < target.volts < host[1]:
-            expected = f"a voltage inside the host limits of {kind}, {host[0]} to {host[1]} V, both excluded"
+        own = None if target.limits is None or target.limits.host is None else target.limits.host
+        band, whose = (host, kind.value) if own is None else ((own.low.exact, own.high.exact), "its phase")
+        if band is not None and not band[0] < target.volts < band[1]:
+            expected = f"a voltage inside the host limits of {whose}, {band[0]} to {band[1]} V, both excluded"
             yield Finding(target.path, f"{target.volts} V", expected)
 
 

@@ -11,6 +11,7 @@ from pydantic import Field, model_validator
 
 from protocols.cell import DEFAULTS, Band, CellKind, open_circuit_window, resistance_window
 from protocols.field_types import Count, FileModel, Flag, Line, Name, Number, Text, problem
+from protocols.limit_blocks import BandBlock, LimitsBlock
 from protocols.program import SHORT_RATIO, GuardChange, ShortPolicy
 from protocols.quantities import Duration, Resistance, Voltage, VoltageStep, parse_quantity
 from protocols.recipe_steps import RecipeStep, RecordRule, powered_steps
@@ -22,21 +23,6 @@ LAYERS = ("host", "tester", "absolute")
 
 def _is_none(value: object) -> bool:
     return value is None
-
-
-class BandBlock(FileModel):
-    """Allowed voltages."""
-
-    low: Voltage
-    high: Voltage
-
-
-class LimitsBlock(FileModel):
-    """Layers of voltage limits, each wider than the one before; a layer left out has the default of the cell's kind."""
-
-    host: BandBlock | None = None
-    tester: BandBlock | None = None
-    absolute: BandBlock | None = None
 
 
 def _is_active(value: object) -> bool:

@@ -7,7 +7,8 @@ and a member of ``PoweredRecipeStep`` or ``MeasurementStep``.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Annotated, ClassVar, Literal, Self, get_args
 
 from pydantic import Discriminator, Field, model_validator
@@ -24,6 +25,7 @@ from protocols.conditions import (
 )
 from protocols.current_sign import Direction
 from protocols.field_types import Count, FileModel, Line, problem
+from protocols.limit_blocks import LimitsField, PhaseLimits
 from protocols.program_steps import CcCv, Ceiling, ConstantCurrent, ConstantVoltage, PoweredStep, Record, Until
 from protocols.quantities import (
     Charge,
@@ -272,8 +274,8 @@ class PromptStep(FileModel):
 class RepeatStep(FileModel):
     """Run the steps inside ``times`` times in all, or until a condition on what was measured holds behind a pass.
 
-    ``then``: what the run does where one holds that says nothing itself. A ``temperature`` is that of all steps inside
-    without one.
+    ``then``: what the run does where one holds that says nothing itself. A ``temperature`` and ``limits`` are those of
+    all steps inside without any.
     """
 
     step: Literal["repeat"]
@@ -283,6 +285,7 @@ class RepeatStep(FileModel):
     times: Annotated[Count, Field(ge=1, le=65535)]
     steps: Annotated[tuple[RecipeStep, ...], Field(min_length=1)]
     temperature: TemperatureField = None
+    limits: LimitsField = None
 
 
 PoweredRecipeStep = ConstantCurrentStep | ConstantVoltageStep | CcCvStep
@@ -304,15 +307,40 @@ RepeatStep.model_rebuild()
 STEP_KINDS = tuple(get_args(model.model_fields["step"].annotation)[0] for model in get_args(get_args(RecipeStep)[0]))
 
 
-def temperatures(steps: Sequence[RecipeStep], usual: TemperatureBlock | None) -> list[TemperatureBlock | None]:
-    """Give the different temperatures of steps, loops opened, in order; ``usual`` is that of a step without one."""
-    found: list[TemperatureBlock | None] = []
+@dataclass(frozen=True, slots=True)
+class Around:
+    """What holds for a step besides what it says itself: the temperature and the limits of its loop or its recipe."""
+
+    temperature: TemperatureBlock | None = None
+    limits: PhaseLimits | None = None
+
+    def of(self, step: RecipeStep) -> Around:
+        """Give what holds for a step inside, which may have its own; a person is asked in any."""
+        if isinstance(step, PromptStep) or (step.temperature is None and step.limits is None):
+            return self
+        return Around(step.temperature or self.temperature, step.limits or self.limits)
+
+
+def surroundings(steps: Sequence[RecipeStep], around: Around) -> list[Around]:
+    """Give the different temperatures and limits of steps, loops opened, in order; ``around`` is of all of them."""
+    found: list[Around] = []
     for step in steps:
-        if isinstance(step, PromptStep):
-            continue
-        own = step.temperature or usual
-        found += temperatures(step.steps, own) if isinstance(step, RepeatStep) else [own]
+        if not isinstance(step, PromptStep):
+            own = around.of(step)
+            found += surroundings(step.steps, own) if isinstance(step, RepeatStep) else [own]
     return list(dict.fromkeys(found))
+
+
+def powered_around(
+    steps: Sequence[RecipeStep], around: Around, at: Path = ()
+) -> Iterator[tuple[Path, PoweredRecipeStep, Around]]:
+    """Yield the steps that pass current with their places and what holds for them, in the order written."""
+    for index, step in enumerate(steps):
+        path, own = (*at, "steps", index), around.of(step)
+        if isinstance(step, RepeatStep):
+            yield from powered_around(step.steps, own, path)
+        elif isinstance(step, PoweredRecipeStep):
+            yield path, step, own
 
 
 def host_end(step: RecipeStep) -> HostEnd | None:
@@ -323,16 +351,9 @@ def host_end(step: RecipeStep) -> HostEnd | None:
     return None if collapse is None else collapse.end()
 
 
-def powered_steps(steps: Sequence[RecipeStep], at: Path = ()) -> list[tuple[Path, PoweredRecipeStep]]:
+def powered_steps(steps: Sequence[RecipeStep]) -> list[tuple[Path, PoweredRecipeStep]]:
     """Give the steps that pass current with their places, in the order written, loops opened."""
-    found: list[tuple[Path, PoweredRecipeStep]] = []
-    for index, step in enumerate(steps):
-        path = (*at, "steps", index)
-        if isinstance(step, RepeatStep):
-            found += powered_steps(step.steps, path)
-        elif isinstance(step, PoweredRecipeStep):
-            found.append((path, step))
-    return found
+    return [(path, step) for path, step, _ in powered_around(steps, Around())]
 
 
 def step_name(path: Path) -> str:

@@ -110,8 +110,11 @@ class _Resolver:
         self._bands = {layer: band for layer, band in self._rules.bands.items() if band is not None}
         if len(self._bands) < len(self._rules.bands):  # a recipe without limits for one of its kinds does not exist
             raise ResolveError([f"Recipe {recipe.name} has no host limits for {cell.kind}."])
-        self._resistance_ohm: Band | None = None
-        self._checks: tuple[Step, ...] = ()
+        self._checks: tuple[ConstantCurrent, ...] = ()
+        self._check_a: Decimal | None = None
+        # Steps of pieces that were made before, with the last current behind them: passes of a loop are alike.
+        self._made: dict[object, tuple[tuple[Step, ...], list[Decimal]]] = {}
+        self._judged: dict[int, tuple[Limits, Guards]] = {}
 
     def parts(self, found: Sequence[Piece]) -> list[tuple[Step, ...] | MeasurementSegment | None]:
         """Give the steps of each segment, or its measurement; None, with a reason, where there is none."""
@@ -128,15 +131,27 @@ class _Resolver:
 
     def cycling(self, piece: Cycling) -> tuple[Step, ...]:
         """Give the steps of one segment, behind its own check block where the leads may have been moved before it."""
-        self.done = []
-        if not piece.is_continued:
-            self.check_block()
-        for path, step in piece.steps:
-            self._step(step, path)
-        return tuple(self.done) or (Rest(Until(time_s=FIRST_REST_S)),)
+        # What a strip may take depends on all steps before it: those of a Li/Cu cell are made one by one.
+        key = (
+            tuple(path for path, _ in piece.steps),
+            piece.is_continued,
+            id(piece.limits),
+            tuple(self.currents_a[-1:]),
+        )
+        made = None if self._plated_ah else self._made.get(key)
+        if made is None:
+            self.done = []
+            if not piece.is_continued:
+                self.check_block(piece)
+            for path, step in piece.steps:
+                self._step(step, path)
+            steps = tuple(self.done) or (Rest(Until(time_s=FIRST_REST_S)),)
+            made = self._made[key] = steps, self.currents_a[-1:]
+        self.currents_a += made[1]
+        return made[0]
 
     def segment(self, part: tuple[Step, ...] | MeasurementSegment, piece: Piece) -> Segment:
-        """Give the segment of a piece with its temperature; limits and guards are those of the whole recipe."""
+        """Give the segment of a piece with its temperature and its limits; all else is that of the whole recipe."""
         temperature = None if piece.temperature is None else piece.temperature.in_program()
         after = tuple(branch for decision in piece.decisions for branch in self._branches(decision))
         if isinstance(part, MeasurementSegment):
@@ -146,14 +161,21 @@ class _Resolver:
         return CyclingSegment(
             part,
             record,
-            self.limits(),
-            self.guards(),
+            *self._limits_and_guards(piece),
             temperature=temperature,
             prompt=piece.prompt,
             after=after,
             ends=(piece.end,) if isinstance(piece, Cycling) and piece.end is not None else (),
-            checks_on_resume=self._checks if is_continued else (),
+            checks_on_resume=self._checks_within(piece) if is_continued else (),
         )
+
+    def _bands_of(self, piece: Piece) -> dict[str, Band]:
+        """Give the limits of a piece, layer by layer: its own in place of the recipe's."""
+        bands = dict(self._bands)
+        for layer in ("host", "tester"):
+            if (own := getattr(piece.limits, layer, None)) is not None:
+                bands[layer] = (own.low.exact, own.high.exact)
+        return bands
 
     def _branches(self, decision: Decision) -> tuple[Branch, ...]:
         where = self.recipe.place(decision.path)
@@ -178,7 +200,7 @@ class _Resolver:
 
     def measurement(self, piece: Measuring) -> MeasurementSegment | None:
         """Give the segment of one measurement; None, with a reason, where its values contradict each other."""
-        window = _band(self._bands["host"])
+        window = _band(self._bands_of(piece)["host"])
         try:
             technique = piece.step.technique(window.low_v, window.high_v)
         except Contradiction as err:
@@ -189,42 +211,72 @@ class _Resolver:
         settle_s = max(rest_s, block.settle_within.value)
         return MeasurementSegment(technique, window, rest_s, block.drift_per_min.value, settle_s)
 
-    def check_block(self) -> None:
+    def check_block(self, piece: Piece) -> None:
         """Put the contact check in front: the recipe's first current for 5 s each way, recorded at 0.1 s."""
-        kind = self.cell.kind
         if not self.powered or not self._rules.has_check_block:
             return
         current_a = self._current(self.powered[0])
         window = self._rules.resistance_ohm
         if current_a is None or window is None:
             return
-        cutoffs = self._outermost()
+        cutoffs = self._outermost(piece)
+        checks: list[ConstantCurrent] = []
         for sign, volts in zip((1, -1), (cutoffs[1], cutoffs[0]), strict=True):
             until = Until(time_s=float(CHECK_TIME_S), voltage_v=float(volts))
             bound = self._ceiling("The check block", current_a, Ends(time_s=CHECK_TIME_S, shortened=True))
-            self.done.append(
+            checks.append(
                 ConstantCurrent(float(sign * current_a), until, bound, record=_CHECK_RECORD, purpose=Purpose.CHECK)
             )
-        self._checks = tuple(self.done)
-        # An open circuit runs into the cutoff at any current; it must never look like a resistance inside the window.
-        high = window[1]
-        if DEFAULTS[kind].symmetric:
-            high = min(high, _MEASURABLE * min(abs(volts) for volts in cutoffs) / current_a)
-        self._resistance_ohm = (window[0], high)
-        if high <= window[0]:
-            self.refuse("The check block", f"cannot measure {window[0]} ohm at {_milliamperes(current_a)}")
+        self._checks = tuple(checks)
+        self.done += checks
+        self._check_a = current_a
+        low, high = self._measurable(piece) or window
+        if high <= low:
+            self.refuse("The check block", f"cannot measure {low} ohm at {_milliamperes(current_a)}")
 
-    def limits(self) -> Limits:
-        """Give the three layers: volts as the recipe or the kind says, amperes from the largest set current."""
-        host, tester, absolute = (_band(band) for band in self._bands.values())
+    def _checks_within(self, piece: Piece) -> tuple[Step, ...]:
+        """Give the check block for a piece that begins without one, inside its own limits."""
+        low, high = self._outermost(piece)
+        ends = (float(high if step.current_a > 0 else low) for step in self._checks)
+        return tuple(
+            replace(step, until=replace(step.until, voltage_v=end))
+            for step, end in zip(self._checks, ends, strict=True)
+        )
+
+    def _measurable(self, piece: Piece) -> Band | None:
+        """Give what the check block of a piece must find; None without one.
+
+        An open circuit runs into the cutoff at any current; it must never look like a resistance inside the window.
+        """
+        window = self._rules.resistance_ohm
+        if self._check_a is None or window is None:
+            return None
+        high = window[1]
+        if DEFAULTS[self.cell.kind].symmetric:
+            high = min(high, _MEASURABLE * min(abs(volts) for volts in self._outermost(piece)) / self._check_a)
+        return window[0], high
+
+    def _limits_and_guards(self, piece: Piece) -> tuple[Limits, Guards]:
+        """Give the limits and guards of a piece, the same ones for all pieces of one phase."""
+        phase = id(piece.limits)
+        if phase not in self._judged:
+            self._judged[phase] = self.limits(piece), self.guards(piece)
+        return self._judged[phase]
+
+    def limits(self, piece: Piece) -> Limits:
+        """Give the three layers: volts as the piece, the recipe or the kind says, amperes from the largest current."""
+        host, tester, absolute = (_band(band) for band in self._bands_of(piece).values())
         largest_a = max(self.currents_a, default=_LEAST_LIMIT_A)
         amperes = [float(factor * largest_a) for factor in _LAYER_FACTORS]
         return Limits(host, tester, absolute, amperes[0], amperes[1], amperes[2])
 
-    def guards(self) -> Guards:
+    def guards(self, piece: Piece) -> Guards:
         """Give the guards, with the window of the check block if there is one."""
         block = self.recipe.guards
-        window, rest = self._resistance_ohm, self._rules.open_circuit
+        window, rest = self._measurable(piece), self._rules.open_circuit
+        if rest is not None and piece.limits is not None:
+            low, high = self._bands_of(piece)["host"]
+            rest = max(low, rest[0]), min(high, rest[1])
         return Guards(
             early_cutoff_fraction=block.early_cutoff.fraction,
             early_cutoff_in_a_row=block.early_cutoff.in_a_row,
@@ -295,16 +347,18 @@ class _Resolver:
             return None
         return quantity.exact * (factor if isinstance(factor, Decimal) else factor.exact)
 
-    def _outermost(self) -> tuple[Decimal, Decimal]:
-        """Give the recipe's lowest and highest cutoff; where it has none, a voltage just inside the host limit."""
-        lowest, highest = self._bands["host"]
+    def _outermost(self, piece: Piece) -> Band:
+        """Give the lowest and highest cutoff within a piece's limits; where there is none, just inside the host's."""
+        lowest, highest = self._bands_of(piece)["host"]
         inside = _INSIDE_HOST * (highest - lowest)
         low, high = lowest + inside, highest - inside
         for step in self.powered:
             end = step.target
-            if end is not None and step.direction is Direction.CHARGE:
+            if end is None or not lowest < end.exact < highest:
+                continue
+            if step.direction is Direction.CHARGE:
                 high = max(high, end.exact)
-            elif end is not None:
+            else:
                 low = min(low, end.exact)
         return low, high
 

@@ -24,7 +24,7 @@ from protocols.pieces import Cycling, Piece, segments_of
 from protocols.program import CyclingSegment, Program
 from protocols.program_steps import Loop, Purpose, Step
 from protocols.recipe import Recipe
-from protocols.recipe_steps import Path, RecipeStep, RepeatStep, step_name
+from protocols.recipe_steps import Path, RecipeStep, RepeatStep
 
 # A contact check made again behind an interruption, and the rest that follows it: no steps of the program itself.
 CHECK_AGAIN = "contact check"
@@ -39,7 +39,7 @@ class StepNames:
     """
 
     def __init__(self, program: Program, recipe: Recipe | None = None) -> None:
-        self._program = program
+        self._program, self._recipe = program, recipe
         self._written: list[list[_Written | None]] = []
         self._names: dict[Path, str] = {}
         if (
@@ -61,9 +61,12 @@ class StepNames:
         return words(part.steps[step - 1]) if 1 <= step <= len(part.steps) else ""
 
     def place(self, segment: int, step: int) -> str | None:
-        """Give where the step is written, ``steps[5].steps[2]``; None for a contact check, or without the recipe."""
+        """Give where the step is written, ``steps[5].steps[2]``, of an expanded recipe with its line.
+
+        None for a contact check, or without the recipe.
+        """
         written = self._at(segment, step)
-        return None if written is None else step_name(written[0])
+        return None if written is None or self._recipe is None else self._recipe.place(written[0])
 
     def _at(self, segment: int, step: int) -> _Written | None:
         row = self._written[segment] if 0 <= segment < len(self._written) else []

@@ -37,6 +37,8 @@ from tests.rig import CHANNEL, li_li_program, open_rig
 
 SAMPLE = Sample(1, 0.0, 0.0, 1, 1, 1, "cc", 0.03, 1e-4, 0.0, 0.0, 0.0)
 
+_COLLAPSE = "{time: 10 min, collapse: {below: 50 %, after: 1 min}}"
+
 
 async def on_the_tester(store: Store, program: Program) -> list[ExecutedStep]:
     """Run a program on the same cell in the simulated CT-4008."""
@@ -225,3 +227,6 @@ def test_bench_file_offers_the_channel(tmp_path: Path) -> None:
     refused = CliRunner().invoke(app, ["recipe", "check", "li-li-eis", "--cell", "bare-li-li", *where])
     assert refused.exit_code == 1
     assert "take out the spectra" in refused.output
+    recipe.write_text(recipe.read_text("utf-8").replace("{time: 10 min, voltage: -0.5 V}", _COLLAPSE), "utf-8")
+    refused = CliRunner().invoke(app, ["recipe", "check", str(recipe), "--cell", "coated-li-li", *where])
+    assert "come too late" in refused.output

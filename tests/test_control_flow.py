@@ -143,6 +143,7 @@ def test_step_that_the_host_ends_is_the_last_of_its_segment() -> None:
         (_UNTIL.replace("THEN", "end").replace("times: 5", "times: 4000"), "with several cycles in each pass"),
         (_UNTIL.replace("THEN", "end").replace("capacity_below: 80 % of cycle 3, ", ""), "no condition"),
         (_UNTIL.replace("capacity_below: 80 % of cycle 3, then: THEN", "drift_below: 1 mV/h"), "a rest as the last"),
+        ("  - {step: eis, when: {resistance_above: 9 ohm, then: end}}", "a resistance behind eis"),
         ("  - {step: rest, until: {time: 1 h}, when: {time: 2 h}}", "leave, and no repeat around the step"),
         ("  - {step: rest, until: {time: 1 h}}\n  - {step: prompt, text: Done.}", "a prompt with nothing behind it"),
         (_BACK, "no run goes back"),
@@ -192,3 +193,25 @@ def test_cycles_and_time_that_are_counted_are_foretold() -> None:
     assert counted.planned_duration_s < measured.planned_duration_s == timed.planned_duration_s
     assert (counted.between_s, measured.between_s) == (4 * BETWEEN_S, 9 * BETWEEN_S)
     assert timed.expected_duration_s == pytest.approx(counted.expected_duration_s * 6 / 10, rel=0.01)
+
+
+def test_named_step_in_a_loop_is_that_of_the_same_pass() -> None:
+    """A condition leads to the next place at which the step of that name is run, never to one of an earlier pass."""
+    steps = """
+  - step: repeat
+    times: 3
+    steps:
+      - {step: rest, until: {time: 1 h}, when: {time: 9 h, then: go to charge}}
+      - {step: rest, until: {time: 2 h}}
+      - {step: constant_current, name: charge, direction: charge, current: 1 C, until: {voltage: 4.0 V}}
+"""
+    segments = program(steps).segments
+    assert [(index, branch.to) for index, one in enumerate(segments) for branch in one.after] == [
+        (0, 2),
+        (2, 4),
+        (4, 6),
+    ]
+    assert [[step.kind for step in part.steps] for part in program(steps).cycling[1:3]] == [
+        ["rest"],
+        ["constant_current", "rest"],
+    ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import replace
 
 import pytest
@@ -257,3 +258,12 @@ def test_cell_facts_leave_out_what_is_not_known() -> None:
     program = replace(LFP, cell=CellFacts("x", "lfp"))
     (cycle,) = built(program, pairs([0.16]))
     assert (cycle.charge_capacity_mah_g, cycle.charge_capacity_mah_cm2) == (None, None)
+
+
+def test_copy_is_fed_without_a_trace_in_the_original() -> None:
+    """Records that the store refused are judged by copies: what these have seen is not counted twice afterwards."""
+    steps = pairs([0.18, 0.17, 0.16])
+    builder = CycleBuilder(LFP)
+    fed(builder, steps[:4])
+    fed(copy(builder), steps[4:])
+    assert fed(builder, steps[4:]) == built(LFP, steps)[1:]

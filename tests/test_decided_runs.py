@@ -5,11 +5,16 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
 from drivers.interfaces import EndReason
+from orchestrator.bench.simulated import SimulatedRack
+from orchestrator.bench.station import station_problems
+from orchestrator.cli.app import app
 from orchestrator.events import EventKind
 from orchestrator.runs.request import RunRequest
 from orchestrator.runs.run import Run
@@ -256,3 +261,57 @@ async def test_titration_ends_where_its_pulse_meets_the_voltage(store: Store) ->
         assert [cycle.cycle for cycle in data.cycles] == [1, 2]
         assert [it.cycle for test in store.tests(run.run_id) for it in store.cycles(test.id)] == [1, 2]
         assert data.cycles[0].discharge_end_reason is EndReason.VOLTAGE
+
+
+async def test_pass_without_a_contact_check_is_resumed_behind_one(store: Store) -> None:
+    """A hold in the second pass: the contact is checked before what is left of it, and steps and cycles go on."""
+    half = "{time: 20 min}"
+    steps = f"""
+  - step: repeat
+    times: 4
+    until: {{cycles: 3}}
+    steps:
+      - {{step: constant_current, direction: discharge, current: 0.2 mA/cm2, until: {half}}}
+      - {{step: constant_current, direction: charge, current: 0.2 mA/cm2, until: {half}}}
+"""
+    async with open_rig() as rig, serving(rig, store) as service:
+        run = service.submit(request(steps, "coated-li-li", ""), "ada")
+        await until(lambda: run.progress.index == 1 and run.last is not None and run.last.step_count == 2)
+        await service.hold(run.run_id, "ada")
+        await service.resume(run.run_id, "ada")
+        await until(lambda: run.state.is_over)
+        tests = store.tests(run.run_id)
+        assert [(test.segment, len(store.steps(test.id))) for test in tests] == [(0, 4), (1, 2), (1, 4), (2, 2)]
+        data = RunData(store, run.run_id)
+        repeated = [step.place.is_repeated_check for step in data.steps]
+        assert repeated == [False] * 6 + [True] * 3 + [False] * 3
+        assert [cycle.cycle for cycle in data.cycles] == [1, 2, 3]
+        assert [parts[0].place.half_cycle for parts in data.whole_steps][2:] == [1, 2, 3, 4, 5, 6]
+        (decided,) = told(store, run, EventKind.DECIDED)
+        assert (decided["segment"], decided["to"], decided["value"]) == (2, 4, 3.0)
+        check_rows(rig, store, run.run_id)
+
+
+@pytest.mark.parametrize(
+    ("steps", "poll_s"), [(_FADES, 18.0), (_COLLAPSES, 30.0), (_CYCLE.replace("      -", "  -"), 600.0)]
+)
+def test_simulated_rack_is_polled_as_often_as_a_run_decides(steps: str, poll_s: float) -> None:
+    """A cell that rests until the next poll is no healthy cell's test: passes of 30 min are looked at every 18 s."""
+    cell, more = ("bare-li-li", _MARKED) if steps is _COLLAPSES else ("bare-lfp", _CHARGED)
+    program = request(steps.replace("THEN", "leave"), cell, more).program
+    assert SimulatedRack().polled_for(program).poll_period_s == pytest.approx(poll_s)
+
+
+def test_prompt_stops_no_simulated_run_and_refuses_a_real_one_that_nobody_attends(tmp_path: Path) -> None:
+    """A trial goes on as if all was done at once; in the foreground of a real tester nobody could be asked."""
+    recipe = tmp_path / "prompt.yaml"
+    half = "  - {step: constant_current, direction: charge, current: 0.2 mA/cm2, until: {time: 1 min}}\n"
+    head = _HEAD.replace("KIND", "li-li")
+    recipe.write_text(f"{head}{half}  - {{step: prompt, text: Turn the cell.}}\n{half}", "utf-8")
+    order = ["run", str(recipe), "--cell", "coated-li-li", "--store", str(tmp_path / "s.db"), "--channel", CHANNEL]
+    done = CliRunner().invoke(app, [*order, "--simulate", "--json"])
+    assert json.loads(done.stdout)["state"] == "completed", done.output
+    program = resolve(parse_recipe(recipe.read_text("utf-8")), load_cell("coated-li-li"))
+    (why,) = station_problems(program, None, CHANNEL, attended=False)
+    assert why == "The recipe asks somebody ('Turn the cell.'), and nobody is asked here: run it by 'cellrig serve'."
+    assert station_problems(program, None, CHANNEL, attended=True) == []

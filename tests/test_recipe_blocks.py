@@ -39,6 +39,11 @@ def _repeat(times: int, *steps: str) -> tuple[str, ...]:
     return steps if times == 1 else (f"{{step: repeat, times: {times}, steps: [{', '.join(steps)}]}}",)
 
 
+def _loop(times: int, *steps: str, more: str = "") -> tuple[str, ...]:
+    return (f"{{step: repeat, times: {times}, steps: [{', '.join(steps)}]{more}}}",)
+
+
+_LEAVES = ", when: {ended_by: voltage}"
 _currents = st.lists(st.integers(1, 90), min_size=2, max_size=4, unique=True).map(sorted)
 
 
@@ -70,8 +75,8 @@ def _gitt(currents: list[int], times: int, minutes: int) -> tuple[str, tuple[str
     block = f"{{step: gitt, direction: charge, current: C/{currents[0]}, capacity: 5 % of nominal capacity, "
     record = ", record: {every: 1 s, on_voltage_change: 1 mV}"
     ends = "capacity: 5 % of nominal capacity, voltage: 4.0 V"
-    titration = _cc("charge", f"C/{currents[0]}", ends, record)
-    by_hand = _repeat(times, titration, _rest(f"{minutes} min"))
+    titration = _cc("charge", f"C/{currents[0]}", ends, record + _LEAVES)
+    by_hand = _loop(times, titration, _rest(f"{minutes} min"))
     return f"{block}rest: {minutes} min, voltage: 4.0 V, times: {times}}}", by_hand
 
 
@@ -83,10 +88,10 @@ def _hppc(currents: list[int], times: int, minutes: int) -> tuple[str, tuple[str
         _cc("discharge", f"{one} mA/g", "time: 10 s, voltage: 2.8 V", _FAST),
         _rest("40 s", _FAST),
         _cc("charge", f"{back:f} mA/g", "time: 10 s, voltage: 4.0 V", _FAST),
-        _cc("discharge", "C/3", "capacity: 10 % of nominal capacity, voltage: 2.8 V"),
+        _cc("discharge", "C/3", "capacity: 10 % of nominal capacity, voltage: 2.8 V", _LEAVES),
         _rest(f"{minutes} min"),
     )
-    return f"{block}low: 2.8 V, high: 4.0 V}}", (_rest(f"{minutes} min"), *_repeat(times, *depth))
+    return f"{block}low: 2.8 V, high: 4.0 V}}", (_rest(f"{minutes} min"), *_loop(times, *depth))
 
 
 def _rate_test(currents: list[int], times: int, minutes: int) -> tuple[str, tuple[str, ...]]:
@@ -113,9 +118,9 @@ def _critical_current(currents: list[int], times: int, minutes: int) -> tuple[st
     by_hand: list[str] = []
     for current in currents:
         up = _cc("charge", f"{current} uA/cm2", f"time: {minutes} min, voltage: 0.4 V")
-        down = _cc("discharge", f"{current} uA/cm2", f"time: {minutes} min, voltage: -0.4 V")
-        by_hand += _repeat(times, up, _rest("5 min"), down, _rest("5 min"))
-    return f"{block}low: -0.4 V, high: 0.4 V}}", tuple(by_hand)
+        down = _cc("discharge", f"{current} uA/cm2", f"time: {minutes} min, voltage: -0.4 V", _LEAVES)
+        by_hand += (up, _rest("5 min"), down, _rest("5 min")) * times
+    return f"{block}low: -0.4 V, high: 0.4 V}}", _loop(1, *by_hand)
 
 
 def _modified_aurbach(currents: list[int], times: int, minutes: int) -> tuple[str, tuple[str, ...]]:
@@ -161,9 +166,69 @@ _BY_HAND: dict[str, Callable[[list[int], int, int], tuple[str, tuple[str, ...]]]
 }
 
 
+@pytest.mark.parametrize(
+    ("block", "by_hand"),
+    [
+        (
+            (
+                "step: gitt, direction: charge, current: C/10, time: 10 min, rest: 1 h, voltage: 4 V, times: 9, "
+                "pulse_record: {every: 5 s}, stop_at_voltage: false"
+            ),
+            _repeat(9, _cc("charge", "C/10", "time: 10 min, voltage: 4 V", ", record: {every: 5 s}"), _rest("1 h")),
+        ),
+        (
+            (
+                "step: critical_current, current: [1, 2] mA, capacity: 1 mAh, low: -0.4 V, high: 0.4 V, "
+                "begin: discharge, cycles: 2, stop_at_voltage: false"
+            ),
+            tuple(
+                step
+                for ma in (1, 2)
+                for step in _repeat(
+                    2,
+                    _cc("discharge", f"{ma} mA", "capacity: 1 mAh, voltage: -0.4 V"),
+                    _cc("charge", f"{ma} mA", "capacity: 1 mAh, voltage: 0.4 V"),
+                )
+            ),
+        ),
+        (
+            "step: float, current: C/5, time: 1 d, times: 9, low: 2.8 V, high: 4 V, until_capacity: 80 % of cycle 1",
+            _loop(
+                9,
+                _cc("charge", "C/5", "voltage: 4 V"),
+                "{step: constant_voltage, direction: charge, voltage: 4 V, until: {time: 1 d}, current_limit: C/5, "
+                "record: {every: 10 min}}",
+                _cc("discharge", "C/5", "voltage: 2.8 V"),
+                more=", until: {capacity_below: 80 % of cycle 1}",
+            ),
+        ),
+        (
+            "step: formation, current: C/10, cycles: 9, until_efficiency: 99 %, low: 2.8 V, high: 4 V",
+            _loop(
+                9,
+                _cc("charge", "C/10", "voltage: 4 V"),
+                _cc("discharge", "C/10", "voltage: 2.8 V"),
+                more=", until: {efficiency_above: 99 %}",
+            ),
+        ),
+        (
+            "step: watched_rest, time: 2 d, voltage_below: 3 V, look_every: 6 h, watch_record: {every: 1 min}",
+            _loop(8, _rest("6 h", ", record: {every: 1 min}"), more=", until: {voltage_below: 3 V}, then: hold"),
+        ),
+        (
+            "step: watched_rest, time: 2 d, drift_below: 1 mV/h, watch_record: {every: 1 min}",
+            ("{step: rest, until: {time: 2 d, drift_below: 1 mV/h}, record: {every: 1 min}}",),
+        ),
+    ],
+)
+def test_block_that_is_told_when_to_end_is_its_steps_written_by_hand(block: str, by_hand: tuple[str, ...]) -> None:
+    """What is measured ends it where that is asked for, and does not where it is not."""
+    assert _recipe(f"- {{{block}}}\n").to_json() == _recipe(_steps(*by_hand)).to_json()
+
+
 @pytest.mark.parametrize("kind", BLOCKS)
 @settings(max_examples=8)
-@given(currents=_currents, times=st.integers(1, 40), minutes=st.integers(1, 60))
+@given(currents=_currents, times=st.integers(1, 9), minutes=st.integers(1, 60))
 def test_block_is_its_steps_written_by_hand(kind: str, currents: list[int], times: int, minutes: int) -> None:
     """Text, hash and order: whatever comes later cannot tell them apart."""
     block, by_hand = _BY_HAND[kind](currents, times, minutes)
@@ -190,6 +255,12 @@ def test_record_and_temperature_of_a_block_are_those_of_its_steps() -> None:
     [
         ("step: gitt, direction: charge, current: C/5, rest: 1 h, voltage: 4 V, times: 5", "either time or capacity"),
         ("step: pulse, direction: charge, current: C/5, time: 1 s, rest: 1 h, low: 4 V, high: 3 V", "low below high"),
+        (
+            "step: critical_current, current: [1, 2, 3] mA, time: 1 h, cycles: 400, low: -0.4 V, high: 0.4 V",
+            "at most 1000 cycles in all",
+        ),
+        ("step: watched_rest, time: 25 h, look_every: 2 h, voltage_below: 3 V", "a whole number of looks"),
+        ("step: watched_rest, time: 25 h, drift_below: 1 mV/h, voltage_below: 3 V", "either of them"),
         ("step: rate_test, current: [], low: 1 V, high: 4 V", "steps[1].current: saw an empty list"),
         (
             "step: critical_current, current: [2, 1] mA, time: 1 h, low: -0.4 V, high: 0.4 V",

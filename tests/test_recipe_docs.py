@@ -23,6 +23,7 @@ _BLOCKS = re.findall(r"```yaml\n(.*?)```", _GUIDE, re.DOTALL)
     [
         *("", ".quantities", ".loading", ".resolve", ".channel_envelope", ".forecast"),
         *(".likely_slips", ".normalised", ".plausibility", ".usual_bands"),
+        *(".blocks", ".expansion.parameters", ".value_lists"),
     ],
 )
 def test_session_in_a_docstring_runs(module: str) -> None:

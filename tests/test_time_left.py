@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import accumulate
+from math import inf
 
 import pytest
 
@@ -21,7 +22,7 @@ from orchestrator.states import EndBasis, RunState
 from orchestrator.store import Store
 from orchestrator.tables.run_data import RunData
 from protocols.branches import Branch, Measure
-from protocols.execution_order import begun_of_each, flow, nest
+from protocols.execution_order import begun_of_each, flow, length, nest
 from protocols.forecast import expected_duration_s
 from protocols.loading import load_cell, load_recipe
 from protocols.program import ConstantCurrent, Loop, Program, Rest, Until
@@ -120,7 +121,7 @@ def test_end_that_the_cell_brings_about_is_only_bounded() -> None:
     """A run that ends when its cell shorts has the end of its program as a bound; without that policy it has an end."""
     program = resolve(load_recipe("li-li-0.4"), load_cell("bare-li-li"))
     assert StepTimes(program).basis() is EndBasis.BOUND
-    decided = replace(program.cycling[0], after=(Branch(Measure.TIME, to=2, above=3600.0),))
+    decided = replace(program.cycling[0], after=(Branch(Measure.CAPACITY, to=2, below=1e-3),))
     deciding = StepTimes(replace(program, segments=(decided, program.cycling[0])))
     assert [deciding.basis(index) for index in (0, 1)] == [EndBasis.CONDITION, EndBasis.BOUND]
     (segment,) = program.cycling
@@ -128,6 +129,19 @@ def test_end_that_the_cell_brings_about_is_only_bounded() -> None:
     assert StepTimes(replace(program, segments=(deaf,))).basis() is EndBasis.FORECAST
     endless = segment_of(Rest(Until(time_s=10.0)), ConstantCurrent(0.001, Until(voltage_v=0.5)))
     assert StepTimes(program_of(endless)).left_s(0, 0.0) is None
+
+
+def test_passes_that_cycles_leave_out_are_no_time_to_come() -> None:
+    """Of ten passes that end with the second one two are counted, and all once the run is in one of the others."""
+    program = resolve(load_recipe("lfp-200mA-g"), load_cell("bare-lfp"))
+    (segment,) = program.cycling
+    branch = Branch(Measure.CYCLES, to=10, above=100.0)
+    ten = StepTimes(replace(program, segments=(replace(segment, after=(branch,)),) * 10))
+    two = StepTimes(replace(program, segments=(segment,) * 2))
+    assert ten.left_s(0, 0.0) == two.left_s(0, 0.0)
+    assert ten.basis() is EndBasis.FORECAST
+    own = length(nest(segment.steps))
+    assert (ten.left_s(3 * own, 0.0) or 0.0) > 6 * (two.left_s(own, 0.0) or inf)
 
 
 def test_visit_to_the_potentiostat_takes_as_long_as_those_before_it() -> None:

@@ -84,16 +84,12 @@ def _explaining_unstored(order: str) -> Iterator[None]:
 def _request(order: models.StartOrder, like: EarlierRun | None) -> RunRequest:
     """Convert an order into a run's program. Only shipped names are allowed: no client reads this machine's files."""
     from protocols.errors import UnknownName
-    from protocols.loading import cell_document, recipe_document, shipped_cells, shipped_recipes
+    from protocols.loading import cell_document, shipped_cells
 
-    for what, name, known in (("recipe", order.recipe, shipped_recipes()), ("cell", order.cell, shipped_cells())):
-        if name is not None and name not in known:
-            raise UnknownName(f"there is no shipped {what} {name!r}; there are {', '.join(known)}")
-    recipe = recipe_document(order.recipe) if order.recipe else None
+    recipe = order.document()
+    if order.cell is not None and order.cell not in shipped_cells():
+        raise UnknownName(f"there is no shipped cell {order.cell!r}; there are {', '.join(shipped_cells())}")
     cell = cell_document(order.cell) if order.cell else None
-    if order.recipe_yaml:
-        included = tuple(order.recipe_included.items())
-        recipe = Document(order.recipe_file or "recipe_yaml", order.recipe_yaml, included)
     if order.cell_yaml:
         cell = Document(order.cell_file or "cell_yaml", order.cell_yaml)
     settings = order.model_dump(exclude_defaults=True, exclude=_NO_SETTINGS)

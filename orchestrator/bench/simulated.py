@@ -9,8 +9,9 @@ import tempfile
 import tomllib
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
+from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +30,7 @@ from orchestrator.bench.station import Station
 from orchestrator.clock.virtual import DEMO_EPOCH_UNIX_S, wall_time
 from protocols.bounded_file import BadFile, read_bounded
 from protocols.cell import Cell, CellKind
+from protocols.forecast import expected_duration_s
 from protocols.program import Program
 from protocols.usual_bands import BANDS, UsualBands
 
@@ -55,6 +57,12 @@ _SIMULATED_UNITS = (
 )
 
 
+# A rest that is longer by a hundredth of the segment before it is none that anybody sees.
+_POLLS_OF_A_SEGMENT = 100
+# A collapse is seen so soon, as behind a real tester.
+_POLL_FOR_ENDS_S, _LEAST_POLL_S = 30.0, 10.0
+
+
 @dataclass(frozen=True, slots=True)
 class SimulatedRack:
     """The options of the built-in simulated rack: a cell model for each channel, and the seed of all random numbers.
@@ -67,6 +75,19 @@ class SimulatedRack:
     variations: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     seed: int = 1
     poll_period_s: float = 600.0
+
+    def polled_for(self, program: Program) -> SimulatedRack:
+        """Return the rack with polls as often as a program needs whose next segment, or a step's end, the host decides.
+
+        A cell that waits for a poll between two segments rests so much longer than behind a real tester.
+        """
+        decided = [
+            expected_duration_s(replace(program, segments=(segment,))) for segment in program.cycling if segment.after
+        ]
+        most_s = min((seconds / _POLLS_OF_A_SEGMENT for seconds in decided), default=inf)
+        if any(segment.ends for segment in program.cycling):
+            most_s = min(most_s, _POLL_FOR_ENDS_S)
+        return replace(self, poll_period_s=min(self.poll_period_s, max(_LEAST_POLL_S, most_s)))
 
     @property
     def is_simulated(self) -> bool:

@@ -131,15 +131,19 @@ class Station:
 
 
 def station_problems(program: Program, station: Station | None, channel: str, *, attended: bool) -> list[str]:
-    """Return every reason why a program's measurements are impossible with this channel's cell; empty if possible.
+    """Return every reason why a program's prompts and measurements are impossible with this channel's cell.
 
-    ``attended``: whether a person can be asked to move leads in the middle of the run.
+    ``attended``: whether a person can be asked for something in the middle of the run.
     """
+    prompt = next((part.prompt for part in program.segments if part.prompt is not None), None)
+    asks = f"The recipe asks somebody ({prompt!r}), and nobody is asked here: run it by 'cellrig serve'."
+    unasked = [] if attended or prompt is None else [asks]
     techniques = [part.technique for part in program.segments if isinstance(part, MeasurementSegment)]
     if not techniques:
-        return []
+        return unasked
     if station is None:
-        return ["The recipe measures with a potentiostat, and this bench has none: add [potentiostat] to its file."]
+        none = "The recipe measures with a potentiostat, and this bench has none: add [potentiostat] to its file."
+        return [*unasked, none]
     name = station.potentiostat.name
     reasons = [f"{name}: {reason}" for technique in techniques for reason in station.potentiostat.problems(technique)]
     if station.potentiostat.host_loss is HostLoss.UNKNOWN:
@@ -154,4 +158,4 @@ def station_problems(program: Program, station: Station | None, channel: str, *,
             f"Somebody must {station.instruction(channel, program.cell.name)}, and nobody is asked here: run it by "
             "'cellrig serve'."
         )
-    return list(dict.fromkeys(reasons))
+    return list(dict.fromkeys([*unasked, *reasons]))

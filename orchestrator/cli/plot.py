@@ -80,7 +80,7 @@ def plot(
     from orchestrator.report.run_pictures import contents, draw_runs, usual_over
     from orchestrator.store import open_store
 
-    chosen, page, kind = _cycles(cycles, over), _page(width, height, title), _kind(out)
+    chosen, page, kind = _cycles(cycles, over), _page(width, height, title), kind_of(out)
     _check_range(voltage_range, over)
     over = _over_time(over) if temperature else over
     runs = list(dict.fromkeys(run_ids))
@@ -148,8 +148,8 @@ def _page(width: str, height: float | None, title: str) -> Page:
         raise typer.BadParameter(f"--width: {err}") from err
 
 
-def _kind(out: Path | None) -> PictureKind:
-    """Return the format that the file's ending names. Raises BadParameter."""
+def kind_of(out: Path | None) -> PictureKind:
+    """Return the format of a picture that the ending of its file names. Raises BadParameter."""
     from orchestrator.report.journal_page import PictureKind
 
     if out is None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
+from orchestrator.cli import forecasts
 from orchestrator.cli.arguments import (
     DEFAULT_STORE,
     BenchFile,
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
 _INDENT = 2
 
 app = typer.Typer(
-    help="List, show and check recipes.",
+    help="List, show, check and forecast recipes.",
     epilog=examples("cellrig recipe list", "cellrig recipe check li-li-0.4 --cell bare-li-li"),
     no_args_is_help=True,
 )
@@ -110,6 +111,11 @@ def show(
     if origin is not None and json and not (expanded or parameters):
         print_json({"run": run, **origin.as_dict()})
         return
+    kept = (origin.check or {}).get("plain_recipe") if origin is not None and expanded else None
+    if kept is not None and not set_values and not json:
+        # As it was then, should a block mean other steps today.
+        typer.echo(kept, nl=False)
+        return
     document = _document(recipe, run, origin, cell=cell)
     if expanded or parameters:
         show_opened(document, set_values or (), json=json, steps=expanded)
@@ -144,6 +150,17 @@ def schema() -> None:
     from protocols.schema import recipe_schema
 
     print_json(recipe_schema())
+
+
+app.command(
+    "forecast",
+    epilog=examples(
+        "cellrig recipe forecast li-li-0.4 --cell bare-li-li",
+        "cellrig recipe forecast li-li-0.4 --cell bare-li-li --plot course.png",
+        "cellrig recipe forecast --run R000001 --store cellrig-simulated.db",
+        needs="for the last a store with runs; cellrig run --simulate makes one",
+    ),
+)(forecasts.forecast)
 
 
 @app.command(

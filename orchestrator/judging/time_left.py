@@ -31,6 +31,7 @@ from orchestrator.judging.steps import ExecutedStep
 from orchestrator.rollback import as_before
 from orchestrator.states import EndBasis
 from protocols.execution_order import begun_of_each, length, nest, place
+from protocols.expected_path import expected_path
 from protocols.forecast import full_charge_ah, usual_s
 from protocols.half_cycles import CycleNumbers
 from protocols.program import CyclingSegment, MeasurementSegment, Program, ShortPolicy
@@ -73,6 +74,7 @@ class StepTimes:
         self._program = program
         self._numbers = CycleNumbers.of(program)
         self._leaves = _leaves(program)
+        self._foretold = _foretold(program, self._leaves)
         # Durations by ``same``, which of them is the newest by ``alike``, and the measured part of what was planned.
         self._measured: dict[int, tuple[float, ...]] = {}
         self._newest: dict[int, int] = {}
@@ -84,7 +86,7 @@ class StepTimes:
     def basis(self, index: int = 0) -> EndBasis:
         """Return what an estimate rests on for a run that has reached the segment ``index``."""
         guards = [part.guards for part in self._program.cycling]
-        if self._program.decides_from(index):
+        if self._program.is_measured_from(index):
             return EndBasis.CONDITION
         if any(guard.short_policy is ShortPolicy.COMPLETE and not guard.short_off for guard in guards):
             return EndBasis.BOUND
@@ -115,6 +117,7 @@ class StepTimes:
         """Leave out segments, which are empty in ``program``."""
         self._program, self._numbers, self._known = program, CycleNumbers.of(program), None
         self._leaves = [{} if index in left_out else leaves for index, leaves in enumerate(self._leaves)]
+        self._foretold = self._foretold - set(left_out)
 
     def undo(self) -> Callable[[], None]:
         """Return a function that restores the state from before a later ``feed``."""
@@ -135,7 +138,11 @@ class StepTimes:
         """Return how long the step that has begun last takes in all, and all later ones together."""
         index, own = self._place(begun)
         present, present_s, later_s = self._leaf(index, own), 0.0, 0.0
+        # Where the run goes on in what was to be left out, nothing is foretold any more.
+        left_out = self._foretold if index not in self._foretold else set()
         for there in range(index, len(self._leaves)):
+            if there in left_out:
+                continue
             done = _begun(self._program.segments[there], own if there == index else 0)
             for number, leaf in self._leaves[there].items():
                 next_s, ratio = self._next(leaf)
@@ -237,6 +244,14 @@ def _leaves(program: Program) -> list[dict[int, _Leaf]]:
                 )
         found.append(own)
     return found
+
+
+def _foretold(program: Program, leaves: Sequence[dict[int, _Leaf]]) -> set[int]:
+    """Return the segments that are left out if cycles and times are reached as planned."""
+    if not program.decides:
+        return set()
+    durations_s = [sum(leaf.planned_s * leaf.times for leaf in own.values()) for own in leaves]
+    return set(range(len(leaves))) - set(expected_path(program, durations_s))
 
 
 def _set_s(step: RecordedStep) -> float:

@@ -55,6 +55,8 @@ class BetweenSegments:
         self._shorts = SoftShortWatches(store)
         # Waits until the oven has soaked, and returns why it does not; replaced where a bench has ovens.
         self.soak: Soak = no_oven
+        # Whether somebody can be asked. A simulated run in the foreground goes on as if all was done at once.
+        self.is_attended = True
         # Runs whose cell a person has been asked to move, and what the tester showed of it before.
         self._moving: dict[str, Rested] = {}
         # Why runs whose task was cancelled must be held, where the store refused to keep that.
@@ -93,7 +95,8 @@ class BetweenSegments:
                     raise Interrupted(why)
                 if prompt := run.border.prompt:
                     await self._prompt(run, prompt)
-                    return False
+                    if self.is_attended:
+                        return False
                 segment = run.progress.measurement
                 if segment is None:
                     break
@@ -165,7 +168,8 @@ class BetweenSegments:
             with self._store.transaction():
                 _to_running(run)
                 run.border.decisions.ask(run.progress.index, prompt)
-                run.go(RunState.AWAITING_OPERATOR, f"{prompt}; then resume the run")
+                if self.is_attended:
+                    run.go(RunState.AWAITING_OPERATOR, f"{prompt}; then resume the run")
 
         await self._writer.write_before_going_on(run, ask)
 

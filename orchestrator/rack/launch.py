@@ -195,6 +195,7 @@ def mounted_before(order: Launch, path: Path) -> str:
 
 
 async def _on_rack(rack: SimulatedRack, request: RunRequest, store: Path, listener: Listener, by: str) -> RunUpdate:
+    rack = rack.polled_for(request.program)
     async with contextlib.AsyncExitStack() as stack:
         tester, simulated = await stack.enter_async_context(open_simulated_rack(rack))
         station = None
@@ -204,7 +205,7 @@ async def _on_rack(rack: SimulatedRack, request: RunRequest, store: Path, listen
             simulated.leads.others.update(units)
         if request.channel == SIMULATED_CHI:
             tester = await stack.enter_async_context(open_simulated_cycler(simulated, rack.poll_period_s))
-        elif len(request.program.segments) > 1:
+        elif len(request.program.segments) > len(request.program.cycling):
             station = await stack.enter_async_context(open_simulated_station(simulated))
         ovens = NO_OVENS
         if request.program.temperatures and request.channel in simulated.tester.channels:
@@ -213,6 +214,7 @@ async def _on_rack(rack: SimulatedRack, request: RunRequest, store: Path, listen
             ovens = BenchOvens(((settings, oven),))
         with open_store(store, durability=Durability.KILLED_PROCESS) as opened:
             supervisor = Supervisor(opened, tester, Bus([listener]), station)
+            supervisor.between_segments.is_attended = False
             async with Ovens(ovens, opened, [supervisor]).watching():
                 (run,) = await supervisor.run([request], by)
             return run.update()

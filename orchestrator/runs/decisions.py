@@ -131,7 +131,8 @@ class Decisions:
         tests = self._store.tests(self._run_id)
         of_segment = [test for test in tests if test.segment == progress.index]
         last = self._store.last_sample(of_segment[-1].id) if of_segment else None
-        cycles = self._cycles(progress, tests) if asked & _OF_CYCLES else {}
+        wanted = {branch.of_cycle for branch in branches if branch.of_cycle is not None}
+        cycles = self._cycles(progress, tests, wanted) if asked & _OF_CYCLES else {}
         newest = cycles[max(cycles)] if cycles else None
         step = self._last_step(of_segment)
         since = {branch.since for branch in branches}
@@ -148,10 +149,24 @@ class Decisions:
             is_shorted=Measure.SHORT in asked and self._is_shorted(of_segment),
         )
 
-    def _cycles(self, progress: Progress, tests: list[TesterTestRow]) -> dict[int, Cycle]:
-        """Return the whole cycles of the run by their numbers; the last one may not be closed yet."""
-        found = {cycle.cycle: cycle for test in tests for cycle in self._store.cycles(test.id) if cycle.is_whole}
-        return found | {cycle.cycle: cycle for cycle in progress.cycles.finish() if cycle.is_whole}
+    def _cycles(self, progress: Progress, tests: list[TesterTestRow], wanted: set[int]) -> dict[int, Cycle]:
+        """Return the newest whole cycle of the run, which may not be closed yet, and the wanted ones, by their numbers.
+
+        The newest is of one of the last tests and the wanted ones mostly of the first: a run may have thousands.
+        """
+        found = {cycle.cycle: cycle for cycle in progress.cycles.finish() if cycle.is_whole}
+        for test in reversed(tests):
+            if found:
+                break
+            found = {cycle.cycle: cycle for cycle in self._store.cycles(test.id) if cycle.is_whole}
+        for test in tests:
+            if wanted <= found.keys() or not found:
+                break
+            stored = self._store.cycles(test.id)
+            found |= {cycle.cycle: cycle for cycle in stored if cycle.is_whole and cycle.cycle in wanted}
+            if stored and stored[-1].cycle >= max(wanted):
+                break
+        return found
 
     def _last_step(self, of_segment: list[TesterTestRow]) -> ExecutedStep | None:
         steps = self._store.steps(of_segment[-1].id) if of_segment else []

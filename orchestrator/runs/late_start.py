@@ -78,7 +78,7 @@ class LateStarts:
         )
         reason = f"{message}, and nobody expected it any more ({run.state.value}: {run.reason})"
         run.starting.barcode = status.barcode
-        run.run_next(run.remaining_segment() or run.segment)
+        run.run_what_is_left()
         identity = TestIdentity(status.channel, status.test_id, status.barcode, len(run.segment.steps) + 1)
         try:
             with self._store.transaction():

@@ -278,7 +278,7 @@ class Recovery:
         if not run.status.start_is_unknown:
             # Sent by a process before this one.
             await run.restore()
-            run.run_next(run.remaining_segment() or run.segment)
+            run.run_what_is_left()
             run.starting.barcode = known.barcode
             run.start_is_not_known()
         if known.stop_is_open:
@@ -309,7 +309,7 @@ class Recovery:
             if known.test_id is None:
                 if not run.status.start_is_unknown:
                     # By a process before this one: what it carried out follows from what is stored of earlier tests.
-                    run.run_next(run.remaining_segment() or run.segment)
+                    run.run_what_is_left()
                 end_step = len(run.segment.steps) + 1
                 run.started(TestIdentity(status.channel, status.test_id, status.barcode, end_step))
             if verdict is Verdict.STOP:

@@ -311,6 +311,16 @@ class Run:
         """Set ``segment``, the remaining part of the present segment, as the program of the next test."""
         self.progress = self.progress.running(segment)
 
+    def run_what_is_left(self) -> None:
+        """Set what a start of another process was for as the program of the next test.
+
+        That is what is left of the present segment, or the segment behind it where nothing is.
+        """
+        left = self.remaining_segment()
+        if left is None and not self.status.is_between:
+            self.border.leave()
+        self.run_next(left or self.segment)
+
     def started(self, identity: TestIdentity) -> None:
         """Store a started test as this run's own; if the store refuses, the run is unchanged."""
         undo = as_before(self, *self._TAKEN), self._restoring("is_between", "start_is_unknown")

@@ -7,9 +7,9 @@ from typing import Literal, Self
 from pydantic import model_validator
 
 from protocols.blocks.block import Block, Times
-from protocols.blocks.plain_steps import constant_current, repeat, rest
+from protocols.blocks.plain_steps import constant_current, loop, repeat, rest
 from protocols.current_sign import Direction
-from protocols.field_types import problem
+from protocols.field_types import Flag, problem
 from protocols.quantities import Charge, Current, Duration, Voltage, parse_quantity
 from protocols.recipe_steps import RecipeStep, RecordRule
 
@@ -17,9 +17,11 @@ from protocols.recipe_steps import RecipeStep, RecordRule
 class GittBlock(Block):
     """Galvanostatic intermittent titration (GITT): short currents, each followed by a rest until equilibrium.
 
-    ``time`` or ``capacity`` is that of one titration, ``voltage`` ends a titration, ``times`` is how many there are.
-    Procedure: Weppner and Huggins, J. Electrochem. Soc. 124 (1977) 1569: the voltage under current over the square root
-    of time and the change of the rest voltage give the diffusion coefficient.
+    ``time`` or ``capacity`` is that of one titration, ``times`` is how many there are at most: the first that meets
+    ``voltage`` is the last. With ``stop_at_voltage: false`` all of them run, in one program of the tester, without the
+    seconds of open circuit that the host takes behind each current to decide. Procedure: Weppner and Huggins, J.
+    Electrochem. Soc. 124 (1977) 1569: the voltage under current over the square root of time and the change of the rest
+    voltage give the diffusion coefficient.
     """
 
     step: Literal["gitt"]
@@ -30,6 +32,7 @@ class GittBlock(Block):
     rest: Duration
     voltage: Voltage
     times: Times
+    stop_at_voltage: Flag = True
     pulse_record: RecordRule = RecordRule(every=parse_quantity("1 s"), on_voltage_change=parse_quantity("1 mV"))
 
     @model_validator(mode="after")
@@ -47,5 +50,7 @@ class GittBlock(Block):
             capacity=self.capacity,
             voltage=self.voltage,
             record=self.pulse_record,
+            leaves_at_voltage=self.stop_at_voltage,
         )
-        return repeat(self.times, (titration, *rest(self.rest)))
+        titrations = loop if self.stop_at_voltage else repeat
+        return titrations(self.times, (titration, *rest(self.rest)))

@@ -7,9 +7,9 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from protocols.blocks.block import FAST, Times, WindowBlock
-from protocols.blocks.plain_steps import constant_current, repeat, rest
+from protocols.blocks.plain_steps import constant_current, loop, repeat, rest
 from protocols.current_sign import Direction
-from protocols.field_types import Number
+from protocols.field_types import Flag, Number
 from protocols.quantities import Charge, Current, Duration, parse_quantity
 from protocols.recipe_steps import RecipeStep, RecordRule
 from protocols.value_lists import exact_ratio
@@ -20,9 +20,9 @@ class HppcBlock(WindowBlock):
 
     After a rest: a discharge of ``time`` at ``current``, a rest ``between``, a charge of ``charge_time`` at
     ``charge_ratio`` of that current; then ``remove`` is discharged at ``remove_current`` to the next depth. It begins
-    with a charged cell. Procedure and its usual values: the FreedomCAR test manual (DOE/ID-11069, 2003), 10 s, 40 s,
-    10 s and 75 %, a tenth of the capacity and 1 h of rest; that for electric vehicles (INL/EXT-15-34184, 2015) has
-    discharges of 30 s.
+    with a charged cell, and ends when that discharge meets ``low``, behind ``times`` depths at most. Procedure and its
+    usual values: the FreedomCAR test manual (DOE/ID-11069, 2003), 10 s, 40 s, 10 s and 75 %, a tenth of the capacity
+    and 1 h of rest; that for electric vehicles (INL/EXT-15-34184, 2015) has discharges of 30 s.
     """
 
     step: Literal["hppc"]
@@ -35,6 +35,7 @@ class HppcBlock(WindowBlock):
     remove_current: Current
     rest: Duration = parse_quantity("1 h")
     times: Times = 9
+    stop_at_voltage: Flag = True
     pulse_record: RecordRule = FAST
 
     def expanded(self) -> tuple[RecipeStep, ...]:
@@ -45,7 +46,14 @@ class HppcBlock(WindowBlock):
             constant_current(down, self.current, time=self.time, voltage=self.low, record=fast),
             *rest(self.between, fast),
             constant_current(up, back, time=self.charge_time, voltage=self.high, record=fast),
-            constant_current(down, self.remove_current, capacity=self.remove, voltage=self.low),
+            constant_current(
+                down,
+                self.remove_current,
+                capacity=self.remove,
+                voltage=self.low,
+                leaves_at_voltage=self.stop_at_voltage,
+            ),
             *rest(self.rest),
         )
-        return *rest(self.rest), *repeat(self.times, one_depth)
+        depths = loop if self.stop_at_voltage else repeat
+        return *rest(self.rest), *depths(self.times, one_depth)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from protocols.branches import StepEnd
+from protocols.conditions import ConditionBlock, Threshold
 from protocols.current_sign import Direction
 from protocols.quantities import Quantity
 from protocols.recipe_steps import (
@@ -20,9 +22,13 @@ from protocols.recipe_steps import (
 )
 
 
-def rest(time: Quantity | None, record: RecordRule | None = None) -> tuple[RecipeStep, ...]:
-    """Give a rest; nothing without a time."""
-    return () if time is None else (RestStep(step="rest", until=RestUntil(time=time), record=record),)
+def rest(
+    time: Quantity | None, record: RecordRule | None = None, drift_below: Threshold | None = None
+) -> tuple[RecipeStep, ...]:
+    """Give a rest, which may end before its time when its voltage drifts by less; nothing without a time."""
+    if time is None:
+        return ()
+    return (RestStep(step="rest", until=RestUntil(time=time, drift_below=drift_below), record=record),)
 
 
 def constant_current(
@@ -33,11 +39,13 @@ def constant_current(
     voltage: Quantity | None = None,
     capacity: Quantity | None = None,
     record: RecordRule | None = None,
+    leaves_at_voltage: bool = False,
 ) -> RecipeStep:
-    """Give a constant current until the first of its ends."""
+    """Give a constant current until the first of its ends; it leaves the loop around it where that is the voltage."""
     until = CurrentUntil(time=time, voltage=voltage, capacity=capacity)
+    when = (ConditionBlock(ended_by=StepEnd.VOLTAGE),) if leaves_at_voltage else ()
     return ConstantCurrentStep(
-        step="constant_current", direction=direction, current=current, until=until, record=record
+        step="constant_current", direction=direction, current=current, until=until, record=record, when=when
     )
 
 
@@ -65,7 +73,15 @@ def constant_voltage(
 
 def repeat(times: int, steps: Sequence[RecipeStep]) -> tuple[RecipeStep, ...]:
     """Give steps that run ``times`` times in all; as they are where that is once."""
-    return tuple(steps) if times == 1 else (RepeatStep(step="repeat", times=times, steps=tuple(steps)),)
+    return tuple(steps) if times == 1 else loop(times, steps)
+
+
+def loop(
+    times: int, steps: Sequence[RecipeStep], until: ConditionBlock | None = None, then: str | None = None
+) -> tuple[RecipeStep, ...]:
+    """Give steps as a loop, which may be of one pass, until a condition holds behind a pass."""
+    conditions = () if until is None else (until,)
+    return (RepeatStep(step="repeat", times=times, steps=tuple(steps), until=conditions, then=then),)
 
 
 def cycle(

@@ -8,6 +8,8 @@ from dataclasses import replace
 from protocols.recipe_steps import RecipeStep, RepeatStep
 from protocols.yaml_document import Node
 
+# Has neither a temperature nor limits: a person is asked.
+_ASKS = "prompt"
 _RECORDED = frozenset({"rest", "constant_current", "constant_voltage", "cc_cv"})
 
 
@@ -21,7 +23,7 @@ def _node(value: object, line: int, file: str | None) -> Node:
         return Node(line, {str(key): _node(one, line, file) for key, one in value.items()}, file)
     if isinstance(value, list):
         return Node(line, [_node(one, line, file) for one in value], file)
-    return Node(line, str(value), file)
+    return Node(line, str(value).lower() if isinstance(value, bool) else str(value), file)
 
 
 def placeholder(line: int, file: str | None, place: str) -> Node:
@@ -35,20 +37,22 @@ def plain_count(steps: Sequence[RecipeStep]) -> int:
 
 
 def with_usual(nodes: Sequence[Node], usual: Mapping[str, Node]) -> list[Node]:
-    """Give steps with the record and the temperature of their phase or block where they have none of their own."""
-    return [_with_usual(node, usual.get("record"), usual.get("temperature")) for node in nodes]
+    """Give steps with the record, the temperature and the limits of their phase or block where they have none."""
+    around = {key: usual[key] for key in ("temperature", "limits") if key in usual}
+    return [_with_usual(node, usual.get("record"), around) for node in nodes]
 
 
-def _with_usual(node: Node, record: Node | None, temperature: Node | None) -> Node:
+def _with_usual(node: Node, record: Node | None, around: Mapping[str, Node]) -> Node:
     if not isinstance(node.value, dict):
         return node
     value = dict(node.value)
-    if temperature is not None:
-        value.setdefault("temperature", temperature)
     kind = value["step"].value if "step" in value else ""
+    for key, one in around.items() if kind != _ASKS else ():
+        value.setdefault(key, one)
     if record is not None and kind in _RECORDED:
         value.setdefault("record", record)
     inside = value.get("steps")
     if record is not None and inside is not None and isinstance(inside.value, list):
-        value["steps"] = replace(inside, value=[_with_usual(one, record, None) for one in inside.value])
+        # What a loop has holds for all inside.
+        value["steps"] = replace(inside, value=[_with_usual(one, record, {}) for one in inside.value])
     return replace(node, value=value)

@@ -221,8 +221,9 @@ def _check_decision(store: Path, run: dict[str, Any], tests: list[dict[str, Any]
 
 def _check_charge(store: Path, run: dict[str, Any], tests: list[dict[str, Any]], findings: Findings) -> None:
     """No run passes more charge than its recipe says, but for what is not known at each interruption."""
-    parts = Program.from_json(run["program_json"]).cycling
-    whole = parts[-1]
+    program = Program.from_json(run["program_json"])
+    parts = program.as_begun({test["segment"] for test in tests}).cycling
+    whole = program.cycling[-1]
     allowed_ah = sum(_charge_ah(part, there.step) for part in parts for there in flow(part.steps))
     unknown_ah = whole.limits.host_current_a * (whole.record.every_s or 0.0) / 3600
     passed_ah = 0.0

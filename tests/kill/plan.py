@@ -147,7 +147,9 @@ def full_matrix() -> list[Plan]:
     queue = tuple(replace(short, half_cycle_s=600.0 + n) for n in range(len(_STARTS)))
     first = Plan(1, queue, (*(_dies_at(name, attended=True) for name in _STARTS), Life(attended=True)))
     deciding = (replace(long, measures=False, decides=True),)
-    second = Plan(2, deciding, (*(_dies_at(name) for name in rests), _dies_at("segment left"), Life()))
+    # Behind the death at the border the next segment's start is the first of its life.
+    border = (_dies_at("segment left"), _dies_at("start confirmed"))
+    second = Plan(2, deciding, (*(_dies_at(name) for name in rests), *border, Life()))
     # Each stop of a run that goes on: after a death on its way only the store says that the channel's rest is ours.
     third = [
         Plan(3, (short,), (_dies_at(name, stop_after_s=60.0, holds=holds), Life(attended=holds)))

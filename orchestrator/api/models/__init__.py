@@ -5,10 +5,12 @@ from orchestrator.api.models.channels import (
     ChannelNow,
     ChannelStopped,
     ClaimNow,
+    FileFault,
     Happened,
     Health,
     Instrument,
     MountedNow,
+    OpenedRecipe,
     OvenNow,
     ParameterItem,
     Problem,
@@ -18,7 +20,7 @@ from orchestrator.api.models.channels import (
 from orchestrator.api.models.fields import UNIT, Person
 from orchestrator.api.models.live import live_content, live_schema
 from orchestrator.api.models.notices import AcknowledgedNotices, AcknowledgeNotices, NoticesNow
-from orchestrator.api.models.orders import ByOrder, ClaimOrder, LocalOrder, StartOrder
+from orchestrator.api.models.orders import ByOrder, ClaimOrder, LocalOrder, RecipeText, StartOrder
 from orchestrator.api.models.preflight import CheckNow, LampNow, LampOrder, PreflightNow, PreflightQuery
 from orchestrator.api.models.queries import LIMIT_MAX, EventQuery, Page, RackEventQuery, RunQuery
 from orchestrator.api.models.records import DeviationPage, EventPage, MeasurementList
@@ -41,6 +43,7 @@ __all__ = [
     "DeviationPage",
     "EventPage",
     "EventQuery",
+    "FileFault",
     "Happened",
     "Health",
     "Instrument",
@@ -50,6 +53,7 @@ __all__ = [
     "MeasurementList",
     "MountedNow",
     "NoticesNow",
+    "OpenedRecipe",
     "OvenNow",
     "Page",
     "ParameterItem",
@@ -59,6 +63,7 @@ __all__ = [
     "Problem",
     "RackEventQuery",
     "RecipeItem",
+    "RecipeText",
     "RunDetail",
     "RunNow",
     "RunPage",

@@ -210,6 +210,27 @@ class RecipeItem(BaseModel):
     parameters: Annotated[list[ParameterItem], said("What may be set of it, in order", [])]
 
 
+class FileFault(BaseModel):
+    """One thing that is wrong in a recipe, at its place."""
+
+    file: Annotated[str, said("The file, or an included one", "mine.yaml")]
+    line: Annotated[int, said("Its line, from 1", 12)]
+    field: Annotated[str, said("The place in the file", "steps[2].until.voltage")]
+    seen: Annotated[str, said("What is there", "'4.0'")]
+    expected: Annotated[str, said("What is to be there", "a voltage with a unit out of V or mV")]
+
+
+class OpenedRecipe(BaseModel):
+    """A recipe with what may be set of it, and the plain steps that it becomes. Nothing is ordered."""
+
+    name: Annotated[str | None, said("Its name; null where something is wrong in it", "li-li-0.2")]
+    title: Annotated[str | None, said("What it does, in words", "Li/Li plating and stripping at 0.2 mA/cm2")]
+    kinds: Annotated[list[str], said("Kinds of cell that it is for", ["li-li"])]
+    parameters: Annotated[list[ParameterItem], said("What may be set of it, with what is set", [])]
+    plain: Annotated[str | None, said("Text of its plain steps; null where something is wrong", "name: mine\n...")]
+    faults: Annotated[list[FileFault], said("What is wrong in it", [])]
+
+
 class CellItem(BaseModel):
     """A shipped cell."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Self
+from typing import TYPE_CHECKING, Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -20,6 +20,9 @@ from orchestrator.api.models.fields import (
     said,
 )
 
+if TYPE_CHECKING:
+    from protocols.document import Document as RecipeDocument
+
 CLAIM_MAX_S = 3600.0
 INCLUDED_MAX = 16
 
@@ -30,38 +33,24 @@ class _Order(BaseModel):
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
 
-class StartOrder(_Order):
-    """A run to queue: a recipe for a cell on a channel. Recipe and cell are shipped names, or the text of a file."""
+class RecipeText(_Order):
+    """A recipe: the name of a shipped one, or the text of a file with those that it includes, and what is set of it."""
 
     recipe: Annotated[
         Name | None,
-        said("Name of a shipped recipe (`GET /recipes`); either this or `recipe_yaml`, or `like`", "li-li-0.2"),
+        said("Name of a shipped recipe (`GET /recipes`); either this or `recipe_yaml`", "li-li-0.2"),
     ] = None
     recipe_yaml: Annotated[
         Document | None, said("Text of a recipe file in YAML; either this or `recipe`", "name: mine\nfor: li-li\n...")
     ] = None
-    cell: Annotated[
-        Name | None,
-        said("Name of a shipped cell (`GET /cells`); either this or `cell_yaml`, or `like`", "coated-li-li"),
-    ] = None
-    cell_yaml: Annotated[
-        Document | None, said("Text of a cell file in YAML; either this or `cell`", "name: A17\nkind: li-li\n...")
-    ] = None
     recipe_file: Annotated[
         FileName | None, said("What the client calls the file in `recipe_yaml`; kept with the run", "two-cycles.yaml")
-    ] = None
-    cell_file: Annotated[
-        FileName | None, said("What the client calls the file in `cell_yaml`; kept with the run", "A17.yaml")
     ] = None
     recipe_included: Annotated[
         dict[IncludedName, Document],
         Field(max_length=INCLUDED_MAX),
         said("Texts of the files of steps that `recipe_yaml` includes, by their names", {"rests.yaml": "steps:\n..."}),
     ] = {}
-    like: Annotated[
-        Name | None,
-        said("Id of an earlier run: the recipe or cell that is not given is the one of that run", "R000001"),
-    ] = None
     set: Annotated[
         list[ChangeText],
         Field(max_length=64),
@@ -71,6 +60,43 @@ class StartOrder(_Order):
             ["cell.active_mass=1.21 mg", "current=0.3 mA/cm2"],
         ),
     ] = []
+
+    def document(self) -> RecipeDocument | None:
+        """Return the file as it is given, before anything is set in it; None where none is. Raises UnknownName.
+
+        Only shipped names are allowed: no client reads this machine's files.
+        """
+        from protocols.document import Document as RecipeDocument
+        from protocols.errors import UnknownName
+        from protocols.loading import recipe_document, shipped_recipes
+
+        if self.recipe_yaml is not None:
+            name, included = self.recipe_file or "recipe_yaml", tuple(self.recipe_included.items())
+            return RecipeDocument(name, self.recipe_yaml, included)
+        if self.recipe is None:
+            return None
+        if self.recipe not in shipped_recipes():
+            raise UnknownName(f"there is no shipped recipe {self.recipe!r}; there are {', '.join(shipped_recipes())}")
+        return recipe_document(self.recipe)
+
+
+class StartOrder(RecipeText):
+    """A run to queue: a recipe for a cell on a channel. Recipe and cell are shipped names, or the text of a file."""
+
+    cell: Annotated[
+        Name | None,
+        said("Name of a shipped cell (`GET /cells`); either this or `cell_yaml`, or `like`", "coated-li-li"),
+    ] = None
+    cell_yaml: Annotated[
+        Document | None, said("Text of a cell file in YAML; either this or `cell`", "name: A17\nkind: li-li\n...")
+    ] = None
+    cell_file: Annotated[
+        FileName | None, said("What the client calls the file in `cell_yaml`; kept with the run", "A17.yaml")
+    ] = None
+    like: Annotated[
+        Name | None,
+        said("Id of an earlier run: the recipe or cell that is not given is the one of that run", "R000001"),
+    ] = None
     channel: Annotated[Channel, said("Name of the channel that the cell is on (`GET /channels`)", "21-1-3")]
     label: Annotated[Label, said("Name of the cell in tables and pictures; else that of the cell file", "A17")] = ""
     by: _By

@@ -1,0 +1,92 @@
+"""``cellrig recipe forecast``: each step with its end, the sums, and beside them what a simulated or stored run did."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from protocols.branches import Branch, Measure
+from protocols.current_sign import Direction
+from protocols.loading import load_cell, load_recipe, parse_recipe
+from protocols.program import CcCv, Ceiling, ConstantVoltage, CyclingSegment, Loop, Program, Until
+from protocols.resolve import resolve
+from protocols.step_forecast import steps_ahead
+from tests.command_line import cellrig, refused
+from tests.sound_program import CHARGE, DISCHARGE, LIMITS, RECORD, REST, program_of
+
+SHORT = """
+name: short
+title: Two cycles
+for: [li-li]
+record: {every: 60 s}
+steps:
+  - {step: rest, until: {time: 5 min}}
+  - step: repeat
+    times: 2
+    steps:
+      - {step: constant_current, direction: charge, current: 0.5 mA/cm2, until: {time: 6 min, voltage: 0.5 V}}
+      - {step: constant_current, direction: discharge, current: 0.5 mA/cm2, until: {capacity: 0.05 mAh/cm2, voltage: -0.5 V}}
+"""  # noqa: E501 - a recipe as it is written
+
+
+def test_each_step_is_told_with_the_end_that_comes_first() -> None:
+    """Time, charge, voltage, taper: the one that a healthy cell meets first, and how often the step is carried out."""
+    program = resolve(parse_recipe(SHORT), load_cell("bare-li-li"))
+    rows = [(row.where, row.passes, row.ends_by, row.expected_s) for row in steps_ahead(program)]
+    assert rows == [
+        ("1", 1.0, "time", 5.0),
+        ("2", 1.0, "time", 5.0),
+        ("3", 1.0, "time", 300.0),
+        ("4", 2.0, "time", 360.0),
+        ("5", 2.0, "0.03927 mAh", pytest.approx(360.0)),
+    ]
+    held = ConstantVoltage(Direction.CHARGE, 4.0, Until(current_a=1e-4), 1e-3, Ceiling(time_s=7200.0))
+    tapered = CcCv(1e-3, 4.0, Until(current_a=1e-4), Ceiling(time_s=7200.0))
+    assert [row.ends_by for row in steps_ahead(program_of(CHARGE, held, tapered))] == ["4 V", "0.1 mA", "0.1 mA"]
+
+
+def test_passes_of_a_loop_that_decides_are_told_once() -> None:
+    """Forty tests that are alike are one group of rows, numbered by its first and last test."""
+    segment = CyclingSegment((CHARGE, DISCHARGE, Loop(1, 50)), RECORD, LIMITS, after=(Branch(Measure.SHORT, to=40),))
+    last = CyclingSegment((REST,), RECORD, LIMITS)
+    program = Program("mine", "0" * 64, program_of(REST).cell, (*[segment] * 40, last))
+    assert [(row.where, row.passes) for row in steps_ahead(program)] == [
+        ("1-40.1", 2000.0),
+        ("1-40.2", 2000.0),
+        ("41.1", 1.0),
+    ]
+
+
+def test_every_step_of_every_shipped_recipe_has_a_finite_forecast() -> None:
+    """Measurements too: a technician sees how long each takes."""
+    for name, cell in (("li-li-eis", "bare-li-li"), ("li-cu-reservoir", "bare-li-cu"), ("lfp-200mA-g", "bare-lfp")):
+        rows = steps_ahead(resolve(load_recipe(name), load_cell(cell)))
+        assert all(0 < row.expected_s < 1e7 for row in rows), name
+
+
+def test_a_simulated_course_stands_beside_the_forecast_and_a_stored_run_too(tmp_path: Path) -> None:
+    """What a healthy cell did differs little from what was foretold; the same of a run that is stored."""
+    recipe, picture = tmp_path / "short.yaml", tmp_path / "course.svg"
+    recipe.write_text(SHORT, encoding="utf-8")
+    asked = ("recipe", "forecast", recipe, "--cell", "coated-li-li", "--simulate", "--plot", picture, "--json")
+    told = json.loads(cellrig(*asked).stdout)
+    assert told["simulated"]["ended"].startswith("completed")
+    duration = told["simulated"]["duration_h"]
+    assert duration["measured"] == pytest.approx(duration["forecast"], rel=0.01)
+    assert [step["ends"] for step in told["steps"]][3:] == [{"time": 2}, {"capacity": 2}]
+    assert picture.stat().st_size > 1000
+    refused(cellrig(*asked), 1, "is there already")
+    store = tmp_path / "s.db"
+    order = ("run", recipe, "--cell", "coated-li-li", "--channel", "21-1-1", "--simulate", "--store", store)
+    assert cellrig(*order).returncode == 0
+    shown = cellrig("recipe", "forecast", "--run", "R000001", "--store", store).stdout
+    assert "is completed; what its program foretold, and what it did" in shown
+    assert "capacity" in shown
+
+
+@pytest.mark.parametrize("words", [("li-li-0.2",), ("--run", "R000001", "--simulate"), ()])
+def test_half_an_order_is_told(words: tuple[str, ...]) -> None:
+    """A recipe needs its cell, and a run stands alone."""
+    refused(cellrig("recipe", "forecast", *words), 2, "--run")
