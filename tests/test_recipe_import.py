@@ -189,6 +189,12 @@ def main(kind: int, **values: object) -> str:
     return f'Step_Type="{kind}"><Limit><Main>{inside}</Main></Limit></Step>'
 
 
+def loop(back_to: int, times: object = 3) -> str:
+    """Give a loop."""
+    inside = f'<Start_Step Value="{back_to}"/><Cycle_Count Value="{times}"/>'
+    return f'Step_Type="5"><Limit><Other>{inside}</Other></Limit></Step>'
+
+
 UP = main(1, Curr=1.5, Time=3600000, Stop_Volt=41000)
 DOWN = main(2, Curr=1.5, Time=3600000, Stop_Volt=30000)
 PROTECT = "<Protect><Main><Volt><Upper Value='43000'/><Lower Value='25000'/></Volt></Main></Protect>"
@@ -202,11 +208,10 @@ PROTECT = "<Protect><Main><Volt><Upper Value='43000'/><Lower Value='25000'/></Vo
         ((main(1, Curr="nan", Time=1000),), "expected a number"),
         ((main(1, Curr=-1, Time=1000),), "below 0"),
         ((main(4),), "a rest without a time"),
-        (
-            (UP, 'Step_Type="5"><Limit><Other><Start_Step Value="2"/><Cycle_Count Value="3"/></Other></Limit></Step>'),
-            "earlier",
-        ),
+        ((UP, loop(2)), "earlier"),
         ((main(3, Volt=41000, Time=1000),), "without a current limit"),
+        ((UP, DOWN, loop(1), UP, loop(2)), "loops must not overlap"),
+        ((UP, DOWN, loop(1, "2.5")), "a whole number"),
     ],
 )
 def test_step_file_that_would_harm_is_refused(steps: tuple[str, ...], words: str) -> None:
@@ -276,5 +281,7 @@ def test_limits_are_said_whoever_set_them() -> None:
     around = imported(step_file(UP, DOWN))
     assert bands(around) == ["2.95 V to 4.15 V", "2.9 V to 4.2 V", "2.8 V to 4.3 V"]
     assert "set around the voltages of the steps" in notes(around)
+    beyond = imported(step_file(main(2, Curr=1, Time=1000, Stop_Volt=0)), CellKind.LFP)
+    assert "limits: steps go to 0 V, outside of lfp cells' 2.7 V to 4.1 V" in notes(beyond)
     with pytest.raises(FormatError, match="nothing tells the limits"):
         imported(step_file(main(1, Curr=1, Time=1000)))

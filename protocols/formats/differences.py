@@ -17,7 +17,9 @@ _SHOWN = 40
 
 def differences(wanted: Program, found: Program) -> tuple[str, ...]:
     """Give what is other in a program than in the one that was wanted; of numbers what exceeds a millionth."""
-    told = list(_unlike(len(wanted.segments), len(found.segments), "segments"))
+    told = []
+    if len(wanted.segments) != len(found.segments):
+        told.append(f"{len(found.segments)} segments where {len(wanted.segments)} are wanted")
     for n, (want, have) in enumerate(zip(wanted.segments, found.segments, strict=False), 1):
         where = f"segment {n}, " if len(wanted.segments) > 1 else ""
         told += _segment(want, have, where)
@@ -53,7 +55,8 @@ def _unlike(want: object, have: object, where: str) -> Iterator[str]:
 
 def _words(value: object) -> str:
     if is_dataclass(value) and not isinstance(value, type):
-        return str(getattr(value, "kind", type(value).__name__))
+        kind = getattr(value, "kind", "")
+        return str(kind or ", ".join(f"{one.name} {getattr(value, one.name)}" for one in fields(value)))[:80]
     if isinstance(value, tuple):
         return f"({', '.join(map(_words, value))})"
-    return f"{value}"[:80]
+    return "nothing" if value is None else f"{value}"[:80]

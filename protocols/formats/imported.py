@@ -132,8 +132,14 @@ def _limits(
     low, high = read.low_v, read.high_v
     own = f"{voltage_text(low)} to {voltage_text(high)}" if low is not None and high is not None else ""
     usual = _usual(kind)
-    if usual is None or not all(usual[0][0] < value < usual[0][1] for value in volts):
+    if usual is None:
         return _own_limits(low, high, volts, kind, own)
+    outside = [value for value in volts if not usual[0][0] < value < usual[0][1]]
+    if outside:
+        layers, told = _own_limits(low, high, volts, kind, own)
+        there = ", ".join(map(voltage_text, sorted(set(outside))))
+        band = f"{voltage_text(usual[0][0])} to {voltage_text(usual[0][1])}"
+        return layers, [*told, Note("limits", f"steps go to {there}, outside of {kind} cells' {band}", is_lost=False)]
     lowest, highest = usual[1]
     if (low is not None and low > lowest) or (high is not None and high < highest):
         return _own_limits(low, high, volts, kind, own)
