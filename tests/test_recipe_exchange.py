@@ -280,8 +280,8 @@ NOTHING = 1
 
 def test_formats_of_other_packages_are_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """An entry point of ``cellrig.recipe_formats`` exports like ours; one that is broken is listed with the reason."""
-    points = "[cellrig.recipe_formats]\ncount = counting:COUNT\nnothing = counting:NOTHING\n"
-    monkeypatch.syspath_prepend(str(install(tmp_path, "counting", points, {"counting": PACKAGE})))
+    points = "[cellrig.recipe_formats]\ncount = recipe_counting:COUNT\nnothing = recipe_counting:NOTHING\n"
+    monkeypatch.syspath_prepend(str(install(tmp_path, "recipe-counting", points, {"recipe_counting": PACKAGE})))
     done = cellrig(
         "recipe", "export", "li-li-0.2", "--cell", "bare-li-li", "--to", "count", "-o", tmp_path / "a" / "b.count"
     )
