@@ -69,11 +69,11 @@ def segment_forecast(segment: Segment, full_ah: float | None) -> Forecast:
     for number, step in recorded(segment.steps):
         times = passes[number - 1]
         longest_s, most_ah = longest(step)
-        largest_a = step.largest_a or 0.0
+        usual_a = step.usual_a or 0.0
         expected_step_s = usual_s(step, full_ah)
         planned_s += times * longest_s
         expected_s += times * expected_step_s
-        charge_ah += times * min(largest_a * expected_step_s / 3600, most_ah) if largest_a else 0.0
+        charge_ah += times * min(usual_a * expected_step_s / 3600, most_ah) if usual_a else 0.0
         records += times * expected_records(step, segment, expected_step_s)
     return Forecast(planned_s, expected_s, charge_ah, records, 0)
 
@@ -114,10 +114,11 @@ def usual_s(step: RecordedStep, full_ah: float | None) -> float:
 
     A step that strips plated lithium is over when that is gone, whatever the cell holds. Infinite without any of them.
     """
-    largest_a = step.largest_a or 0.0
+    usual_a = step.usual_a or 0.0
     expected_ah = full_ah if step.ceiling.expected_ah is None else step.ceiling.expected_ah
-    charges = (step.until.capacity_ah, expected_ah) if step.sets_current and largest_a else ()
-    times = [step.until.time_s, *(charge_ah * 3600 / largest_a for charge_ah in charges if charge_ah is not None)]
+    is_known = step.sets_current or not step.holds_voltage
+    charges = (step.until.capacity_ah, expected_ah) if is_known and usual_a else ()
+    times = [step.until.time_s, *(charge_ah * 3600 / usual_a for charge_ah in charges if charge_ah is not None)]
     half_ceiling_s = inf if step.ceiling.time_s is None else step.ceiling.time_s / _TIME_FACTOR
     return min((time_s for time_s in times if time_s is not None), default=half_ceiling_s)
 

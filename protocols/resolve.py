@@ -18,6 +18,7 @@ from protocols.branches import Branch
 from protocols.cell import DEFAULTS, Band, Cell, CellKind, Ends
 from protocols.current_sign import Direction
 from protocols.errors import ResolveError
+from protocols.loads import Load, load_of
 from protocols.pieces import SEGMENTS_MAX, Cycling, Decision, Measuring, Piece, segments_of
 from protocols.plated_charge import strippable
 from protocols.program import (
@@ -44,11 +45,11 @@ from protocols.recipe_steps import (
     Path,
     PoweredRecipeStep,
     RecipeStep,
-    RecordRule,
     RepeatStep,
     RestStep,
     powered_steps,
 )
+from protocols.step_ends import RecordRule
 
 CHECK_TIME_S = Decimal(5)
 FIRST_REST_S = 60.0
@@ -62,6 +63,8 @@ _NEEDS = {
     Dimension.AREAL_CAPACITY: "area",
     Dimension.SPECIFIC_CURRENT: "active_mass",
     Dimension.SPECIFIC_CAPACITY: "active_mass",
+    Dimension.AREAL_POWER: "area",
+    Dimension.SPECIFIC_POWER: "active_mass",
     Dimension.RATE: "nominal_capacity",
     Dimension.CAPACITY_SHARE: "nominal_capacity",
 }
@@ -112,6 +115,8 @@ class _Resolver:
             raise ResolveError([f"Recipe {recipe.name} has no host limits for {cell.kind}."])
         self._checks: tuple[ConstantCurrent, ...] = ()
         self._check_a: Decimal | None = None
+        self._host = self._bands["host"]
+        self._behind_load = False
 
     def parts(self, found: Sequence[Piece]) -> list[tuple[Step, ...] | MeasurementSegment | None]:
         """Give the steps of each segment, or its measurement; None, with a reason, where there is none."""
@@ -129,6 +134,7 @@ class _Resolver:
     def cycling(self, piece: Cycling) -> tuple[Step, ...]:
         """Give the steps of one segment, behind its own check block where the leads may have been moved before it."""
         self.done = []
+        self._host = self._bands_of(piece)["host"]
         if not piece.is_continued:
             self.check_block(piece)
         for path, step in piece.steps:
@@ -206,13 +212,15 @@ class _Resolver:
         if current_a is None or window is None:
             return
         cutoffs = self._outermost(piece)
+        checks: list[ConstantCurrent] = []
         for sign, volts in zip((1, -1), (cutoffs[1], cutoffs[0]), strict=True):
             until = Until(time_s=float(CHECK_TIME_S), voltage_v=float(volts))
             bound = self._ceiling("The check block", current_a, Ends(time_s=CHECK_TIME_S, shortened=True))
-            self.done.append(
+            checks.append(
                 ConstantCurrent(float(sign * current_a), until, bound, record=_CHECK_RECORD, purpose=Purpose.CHECK)
             )
-        self._checks = tuple(step for step in self.done if isinstance(step, ConstantCurrent))
+        self.done += checks
+        self._checks = tuple(checks)
         self._check_a = current_a
         low, high = self._measurable(piece) or window
         if high <= low:
@@ -279,33 +287,57 @@ class _Resolver:
         )
 
     def _powered(self, step: PoweredRecipeStep, where: str) -> None:
-        current_a = self._current(step, where)
+        load = self._load(step, where)
+        current_a = self._current(step, where) if step.load is None else None if load is None else load.largest_a
         time = step.until.time.exact if step.until.time else None
         capacity = self._amount(step.until.capacity, f"{where}.until.capacity")
         taper = self._amount(step.until.current, f"{where}.until.current")
         if current_a is None:
             return
         self.currents_a.append(current_a)
+        self._behind_load = load is not None
         if taper is not None and taper >= current_a:
             self.refuse(where, f"ends at {_milliamperes(taper)}, which is not below its {_milliamperes(current_a)}")
-        bound = self._ceiling(where, current_a, Ends(time, capacity, taper, shortened=step.target is not None))
+        ends = Ends(time, capacity, taper, shortened=step.target is not None)
+        bound = self._ceiling(where, current_a, ends, None if load is None else load.least_a)
         record = self.record(step.record, f"{where}.record") if step.record else None
         voltage_v = step.until.voltage.value if step.until.voltage else None
         until = Until(_float(time), voltage_v, _float(taper), _float(capacity))
+        if load is not None:
+            self.done.append(step.in_program(float(load.value), until, load.bounds(bound), record))
+            return
         signed_a = float(current_a if step.direction is Direction.CHARGE else -current_a)
         self.done.append(step.in_program(signed_a, until, bound, record))
 
-    def _ceiling(self, where: str, current_a: Decimal, ends: Ends) -> Ceiling:
-        plated = self._plated_ah.get((self._index, len(self.done) + 1))
-        bound, reasons = self.cell.ceiling(current_a, ends, None if plated is None else Decimal(f"{plated:.12g}"))
+    def _load(self, step: PoweredRecipeStep, where: str) -> Load | None:
+        """Give the currents of a constant power or resistance; None, with a reason where they have no bound."""
+        value = None if step.load is None else self._amount(step.load, f"{where}.{step.largest_key}")
+        if value is None:
+            return None
+        try:
+            return load_of(step, value, self._host)
+        except Contradiction as err:
+            self.refuse(where, str(err))
+            return None
+
+    def _ceiling(self, where: str, current_a: Decimal, ends: Ends, least_a: Decimal | None = None) -> Ceiling:
+        plated_ah = self._plated_ah.get((self._index, len(self.done) + 1))
+        plated = None if plated_ah is None else Decimal(f"{plated_ah:.12g}")
+        bound, reasons = self.cell.ceiling(current_a, ends, plated, least_a)
         for reason in reasons:
             self.refuse(where, reason)
         return bound
 
     def _current(self, step: PoweredRecipeStep, where: str = "The first powered step") -> Decimal | None:
         """Give the largest current of a step; a held voltage without a limit takes that of the step before."""
+        if step.load is not None:
+            load = self._load(step, where)
+            return None if load is None else load.largest_a
         if step.largest is not None:
             return self._amount(step.largest, f"{where}.{step.largest_key}")
+        if self._behind_load:
+            self.refuse(where, "holds a voltage behind a step whose current follows from it: give it a current_limit")
+            return None
         if self.currents_a:
             return self.currents_a[-1]
         self.refuse(where, "holds a voltage with no powered step before it: give it a current_limit")

@@ -87,7 +87,7 @@ def _steps(program: Program, segment: CyclingSegment, test: str) -> Iterator[Ste
     for number, step in recorded(segment.steps):
         takes_s = usual_s(step, full_ah)
         longest_s, most_ah = longest(step)
-        charge_ah = min((step.largest_a or 0.0) * takes_s / 3600, most_ah) if step.largest_a else 0.0
+        charge_ah = min((step.usual_a or 0.0) * takes_s / 3600, most_ah) if step.usual_a else 0.0
         records = expected_records(step, segment, takes_s)
         what, ends = _what(step), _ends_by(step, takes_s, full_ah)
         is_last = bool(segment.ends) and number == recorded(segment.steps)[-1][0]
@@ -104,6 +104,10 @@ def _what(step: RecordedStep) -> str:
     current_ma = None if step.largest_a is None else f"{step.largest_a * 1000:.4g} mA"
     if step.sets_current:
         words += f" {current_ma}"
+    if step.power_w is not None:
+        words += f" {step.power_w * 1000:.4g} mW, at most {current_ma}"
+    if step.resistance_ohm is not None:
+        words += f" {step.resistance_ohm:.6g} ohm, at most {current_ma}"
     if step.holds_voltage:
         words += f", then {step.target_v:g} V" if step.sets_current else f" at {step.target_v:g} V"
     return words
@@ -114,7 +118,7 @@ def _ends_by(step: RecordedStep, takes_s: float, full_ah: float | None) -> str:
     until = step.until
     if until.time_s is not None and until.time_s <= takes_s:
         return "time"
-    current_a = step.largest_a or 0.0
+    current_a = step.usual_a or 0.0
     set_s = inf if until.capacity_ah is None or not current_a else until.capacity_ah * 3600 / current_a
     if set_s <= takes_s:
         return f"{(until.capacity_ah or 0.0) * 1000:.4g} mAh"
