@@ -22,6 +22,8 @@ from protocols.current_sign import Direction
 from protocols.program import (
     CcCv,
     ConstantCurrent,
+    ConstantPower,
+    ConstantResistance,
     ConstantVoltage,
     CyclingSegment,
     Loop,
@@ -36,6 +38,7 @@ from protocols.program import (
 from protocols.program_steps import NO_CEILING, longest, with_ends
 
 CHARGE, DISCHARGE, CV_CHARGE, REST, LOOP, END, CCCV_CHARGE, CV_DISCHARGE, CCCV_DISCHARGE = 1, 2, 3, 4, 5, 6, 7, 19, 20
+POWER_DISCHARGE, POWER_CHARGE, RESISTANCE_DISCHARGE = 8, 9, 10
 
 # The file's type of each step that makes records, by its kind and direction. A new kind has its lines here
 # and is built from what was read in ``_read_step``.
@@ -47,6 +50,9 @@ _TYPES: Mapping[tuple[type[RecordedStep], Direction | None], int] = {
     (ConstantVoltage, Direction.DISCHARGE): CV_DISCHARGE,
     (CcCv, Direction.CHARGE): CCCV_CHARGE,
     (CcCv, Direction.DISCHARGE): CCCV_DISCHARGE,
+    (ConstantPower, Direction.CHARGE): POWER_CHARGE,
+    (ConstantPower, Direction.DISCHARGE): POWER_DISCHARGE,
+    (ConstantResistance, Direction.DISCHARGE): RESISTANCE_DISCHARGE,
 }
 _KINDS = {number: kind for kind, number in _TYPES.items()}
 
@@ -54,16 +60,28 @@ VOLT, CURR, TIME, CAP = 1e4, 1e3, 1e3, 3.6e6
 _DECIMALS = 6
 # Half a unit of the file's last decimal and a little, by what a field's name ends with.
 _ROUNDING = {"_v": VOLT, "_a": CURR, "_s": TIME, "_ah": CAP}
+# A power and a resistance, whose units are settings: a file may lose such a part of them.
+_LOADS, _LOAD_PART = frozenset({"power_w", "resistance_ohm"}), 1e-4
 _STEPS_MAX = 254
 
 
 @dataclass(frozen=True, slots=True)
+class FileQuantity:
+    """The tag of a quantity in step files, and how many of its units there make one of SI."""
+
+    tag: str
+    per_si: float
+
+
+@dataclass(frozen=True, slots=True)
 class Dialect:
-    """The differences between BTS versions (section 5.1)."""
+    """The differences between BTS versions (section 5.1), and what of power and resistance is known (section 5.2)."""
 
     version: str = "17"
     client_version: str = "BTS Client 8.0.0.478(2024.06.24)(R3)"
     creator: str = "cellrig"
+    power: FileQuantity | None = None
+    resistance: FileQuantity | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +121,8 @@ def _finite(value: float) -> float | None:
 def write(segment: CyclingSegment, label: str, date_unix_s: float, dialect: Dialect | None = None) -> bytes:
     """Write the step file of a segment. The same segment, label and date give the same bytes.
 
-    Raises CannotRun for what the file cannot hold: more than 254 steps with the end, text outside ASCII.
+    Raises CannotRun for what the file cannot hold: more than 254 steps with the end, text outside ASCII, a power or a
+    resistance whose name and unit in the file are not known.
     """
     schedule = intended(segment)
     if len(schedule.steps) + 1 > _STEPS_MAX:
@@ -129,7 +148,7 @@ def write(segment: CyclingSegment, label: str, date_unix_s: float, dialect: Dial
     _record(whole, schedule.record)
     info = ET.SubElement(config, "Step_Info", {"Num": str(len(schedule.steps) + 1)})
     for n, step in enumerate(schedule.steps, 1):
-        _write_step(info, n, step)
+        _write_step(info, n, step, dialect)
     last = str(len(schedule.steps) + 1)
     ET.SubElement(info, f"Step{last}", {"Step_ID": last, "Step_Type": str(END)})
     ET.SubElement(ET.SubElement(config, "SMBUS"), "SMBUS_Info", {"Num": "0", "AdjacentInterval": "0"})
@@ -167,7 +186,7 @@ def _protect(parent: ET.Element, schedule: Schedule) -> None:
     _number(main, "Delay_Time", schedule.delay_s, TIME)
 
 
-def _write_step(info: ET.Element, number: int, step: Step) -> None:
+def _write_step(info: ET.Element, number: int, step: Step, dialect: Dialect) -> None:
     direction = None if isinstance(step, Loop) else step.direction
     kind = LOOP if isinstance(step, Loop) else _TYPES[type(step), direction]
     element = ET.SubElement(info, f"Step{number}", {"Step_ID": str(number), "Step_Type": str(kind)})
@@ -180,6 +199,8 @@ def _write_step(info: ET.Element, number: int, step: Step) -> None:
     main = ET.SubElement(limit, "Main")
     if direction is not None:
         _number(main, "Curr", step.largest_a, CURR)
+        _load(main, number, "power", step.power_w, dialect.power)
+        _load(main, number, "resistance", step.resistance_ohm, dialect.resistance)
     if step.holds_voltage:
         _number(main, "Volt", step.target_v, VOLT)
     _number(main, "Time", step.until.time_s, TIME)
@@ -190,8 +211,17 @@ def _write_step(info: ET.Element, number: int, step: Step) -> None:
         _record(element, step.record)
 
 
-def read(data: bytes) -> Schedule:
+def _load(main: ET.Element, number: int, what: str, value: float | None, known: FileQuantity | None) -> None:
+    if value is None:
+        return
+    if known is None:
+        raise CannotRun(f"step {number}: how a step file writes a {what} is not known; see the settings of the tester")
+    _number(main, known.tag, value, known.per_si)
+
+
+def read(data: bytes, dialect: Dialect | None = None) -> Schedule:
     """Parse a step file into the tester's schedule. Raises NotConfirmed for a file that cannot be carried out."""
+    dialect = dialect or Dialect()
     try:
         root = SafeET.fromstring(data)
     except (ET.ParseError, DefusedXmlException, ValueError) as err:
@@ -212,7 +242,7 @@ def read(data: bytes) -> Schedule:
         raise NotConfirmed("the step file lacks whole-run limits")
     if floor != -current:
         raise NotConfirmed(f"the step file limits current to {floor} .. {current} A, which is not symmetric")
-    steps = tuple(_read_step(e) for e in elements[:-1])
+    steps = tuple(_read_step(e, dialect) for e in elements[:-1])
     return Schedule(steps, _read_record(whole) or Record(), VoltageBand(low, high), current, delay)
 
 
@@ -247,7 +277,13 @@ def _read_record(parent: ET.Element) -> Record | None:
     return Record(_read_bound(main, "Time", TIME), _read_bound(main, "Volt", VOLT), _read_bound(main, "Curr", CURR))
 
 
-def _read_step(element: ET.Element) -> Step:
+def _read_load(main: ET.Element, element: ET.Element, known: FileQuantity | None) -> float:
+    if known is None:
+        raise NotConfirmed(f"{element.tag} of the step file is of a power or resistance, whose unit there is not known")
+    return _must(_read(main, known.tag, known.per_si), known.tag, element)
+
+
+def _read_step(element: ET.Element, dialect: Dialect) -> Step:
     kind_text = element.get("Step_Type", "")
     if not (kind_text.isascii() and kind_text.isdigit()):
         raise NotConfirmed(f"{element.tag} of the step file has type {kind_text!r}")
@@ -273,17 +309,21 @@ def _read_step(element: ET.Element) -> Step:
         return CcCv(signed, _must(volt, "Volt", element), until, record=record)
     if ours is ConstantVoltage and direction is not None:
         return ConstantVoltage(direction, _must(volt, "Volt", element), until, current, record=record)
+    if ours is ConstantPower and direction is not None:
+        return ConstantPower(direction, _read_load(main, element, dialect.power), until, record=record)
+    if ours is ConstantResistance:
+        return ConstantResistance(_read_load(main, element, dialect.resistance), until, record=record)
     raise NotConfirmed(f"{element.tag} of the step file has type {kind}, which no program of ours holds")
 
 
-def differences(segment: CyclingSegment, data: bytes) -> list[str]:
+def differences(segment: CyclingSegment, data: bytes, dialect: Dialect | None = None) -> list[str]:
     """Return the differences between a schedule and its segment, in sentences; empty if there are none.
 
     Numbers may differ by what six decimals of the file's unit lose: half a unit of the last decimal. But what is not
     zero must not be zero in the file: an end of 0 is none to the tester. Raises NotConfirmed for a file that cannot be
     carried out.
     """
-    found = read(data)
+    found = read(data, dialect)
     wanted = intended(segment)
     result = []
     if len(wanted.steps) != len(found.steps):
@@ -301,13 +341,15 @@ def differences(segment: CyclingSegment, data: bytes) -> list[str]:
 def rehearsed(segment: CyclingSegment, dialect: Dialect) -> list[str]:
     """Write the step file of a segment, read it, and return why it must not be started; empty when it equals it."""
     try:
-        return differences(segment, write(segment, "rehearsal", 0.0, dialect))
+        return differences(segment, write(segment, "rehearsal", 0.0, dialect), dialect)
     except (CannotRun, NotConfirmed) as err:
         return [str(err)]
 
 
 def _alike(want: object, have: object, name: str = "") -> bool:
     if isinstance(want, float) and isinstance(have, float):
+        if name in _LOADS:
+            return math.isclose(want, have, rel_tol=_LOAD_PART) and want > 0
         # Times in years lose digits of their own.
         factor = _ROUNDING.get(f"_{name.rpartition('_')[2]}", VOLT)
         alike = math.isclose(want, have, rel_tol=1e-9, abs_tol=0.51 * 10**-_DECIMALS / factor)
