@@ -13,12 +13,12 @@ DISCHARGE = "{step: constant_power, direction: discharge, power: 0.1 W/g, until:
 RESISTOR = "{step: constant_resistance, resistance: 10 kohm, until: {voltage: 2.8 V}}"
 
 
-def recipe_text(*steps: str, kind: str = "lfp") -> str:
+def recipe_text(*steps: str, kind: str = "lfp", every: str = "30 s") -> str:
     """Give the text of a recipe of these steps."""
     lines = "".join(f"  - {step}\n" for step in steps)
-    return f"name: loads\ntitle: loads\nfor: [{kind}]\nrecord: {{every: 30 s}}\nsteps:\n{lines}"
+    return f"name: loads\ntitle: loads\nfor: [{kind}]\nrecord: {{every: {every}}}\nsteps:\n{lines}"
 
 
-def program(*steps: str) -> Program:
+def program(*steps: str, every: str = "30 s") -> Program:
     """Give the program of these steps on the shipped LFP cell of 1.10 mg and 0.7854 cm2."""
-    return resolve(parse_recipe(recipe_text(*steps)), load_cell("bare-lfp"))
+    return resolve(parse_recipe(recipe_text(*steps, every=every)), load_cell("bare-lfp"))

@@ -21,12 +21,12 @@ CHANNEL = "21-1-1"
 class Rack:
     """One channel without noise, a cell on it, and its clock in hand."""
 
-    def __init__(self, *steps: str) -> None:
+    def __init__(self, *steps: str, every: str = "30 s") -> None:
         self.now_s = 0.0
         quirks = Quirks(noise=Noise(scale=0.0))
         cells = {CHANNEL: load_cell("bare-lfp", seed=1)}
         self.tester = SimulatedBench(lambda: self.now_s, 0.0, [Unit(channels=1)], cells, quirks=quirks).tester
-        data = stepfile.write(program(*steps).cycling[0], "x", 0.0, DIALECT)
+        data = stepfile.write(program(*steps, every=every).cycling[0], "x", 0.0, DIALECT)
         assert self.tester.start(CHANNEL, read_schedule(data, self.tester.units[0].ratings), "x")
 
     def rows(self, now_s: float) -> list[RecordRow]:
@@ -46,10 +46,14 @@ def test_power_and_resistance_are_exact_at_each_record() -> None:
 
 
 def test_energy_is_power_times_time_and_charge_its_integral() -> None:
-    """What is counted between two records is what passes, also where the current rises."""
-    rows = [row for row in Rack(CHARGE, DISCHARGE).rows(1e5) if row.step == 2]
+    """What is counted is what passes, also where the current rises, and whether it is recorded often or not at all."""
+    steps = CHARGE, DISCHARGE.replace("0.1 W/g", "0.5 W/g")
+    rows = [row for row in Rack(*steps).rows(1e5) if row.step == 2]
     last = rows[-1]
-    assert last.energy_wh == pytest.approx(1.1e-4 * last.step_time_ms / 3.6e6, rel=1e-5)
+    assert last.energy_wh == pytest.approx(5.5e-4 * last.step_time_ms / 3.6e6, rel=1e-5)
+    seldom = Rack(*steps, every="10 h").rows(1e5)[-1]
+    assert seldom.step_time_ms == pytest.approx(last.step_time_ms, abs=200)
+    assert seldom.capacity_ah == pytest.approx(last.capacity_ah, rel=1e-4)
     pairs = pairwise(rows)
     integral_ah = sum((a.current_a + b.current_a) / 2 * (b.step_time_ms - a.step_time_ms) / 3.6e6 for a, b in pairs)
     assert last.capacity_ah == pytest.approx(-integral_ah, rel=1e-4)
@@ -57,9 +61,9 @@ def test_energy_is_power_times_time_and_charge_its_integral() -> None:
 
 def test_charge_ends_a_rising_current_at_the_tick() -> None:
     """A discharge at constant power passes its set charge and no more than flows between two looks."""
-    rows = Rack(CHARGE, DISCHARGE.replace("2.8 V", "2.8 V, capacity: 0.15 mAh")).rows(1e5)
+    rows = Rack(CHARGE, DISCHARGE.replace("2.8 V", "2.8 V, capacity: 0.168 mAh"), every="10 h").rows(1e5)
     last = [row for row in rows if row.step == 2][-1]
-    assert 1.5e-4 * (1 - 1e-6) <= last.capacity_ah <= 1.5e-4 + 2 * 0.1 * 4e-5 / 3600
+    assert 1.68e-4 * (1 - 1e-6) <= last.capacity_ah <= 1.68e-4 + 2 * 0.1 * 4e-5 / 3600
 
 
 def test_power_that_the_cell_cannot_give_ends_the_step_at_its_voltage() -> None:
