@@ -111,6 +111,11 @@ def resistance_window(kind: CellKind, area_cm2: Decimal | None) -> Band | None:
     return window[0] * _WINDOW_CM2 / area_cm2, window[1] * _WINDOW_CM2 / area_cm2
 
 
+def kind_defaults(kind: str) -> KindDefaults:
+    """Give the defaults of a kind by its name in a program; of one that only a newer cellrig knows, those of other."""
+    return DEFAULTS[CellKind(kind)] if kind in DEFAULTS else DEFAULTS[CellKind.OTHER]
+
+
 # Where a symmetric cell rests, in volts.
 AT_ZERO: Band = Decimal(0), Decimal(0)
 # The kinds, by their names in programs, that rest at 0 V.

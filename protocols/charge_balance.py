@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from protocols.cell import DEFAULTS, SYMMETRIC, CellKind
+from protocols.cell import SYMMETRIC, CellKind, kind_defaults
 from protocols.current_sign import Direction
 from protocols.execution_order import Block, Leaf, Node, nest
 from protocols.normalised import plain
@@ -32,8 +32,8 @@ _LEFT_PART = 0.9
 """Part of the plated lithium that a strip must be able to take: one that is left behind is no longer its own."""
 LEAST_STRIP_V = 0.01
 """Strips end at 0.5 to 1.5 V, where no lithium is left; below 10 mV the overpotential of any cell ends them."""
-_LI_CU_BAND = -1.0, 4.0
-"""Volts between which Li/Cu cells are used: far below 0 V a cell is dry, above 4 V its electrolyte is oxidised."""
+_LI_CU_BAND = -1.0, 4.5
+"""Volts between which Li/Cu cells are used: far below 0 V a cell is dry, above 4.5 V its electrolyte is oxidised."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,9 +204,9 @@ def _drives(nodes: Sequence[Node]) -> Iterator[PoweredStep]:
 
 def limit_doubts(program: Program) -> Iterator[str]:
     """Give a sentence where the host lets a cell go further than its kind is ever taken."""
-    kind = CellKind(program.cell.kind)
-    usual = DEFAULTS[kind].absolute
-    band = _LI_CU_BAND if kind is CellKind.LI_CU else None if usual is None else (float(usual[0]), float(usual[1]))
+    kind = program.cell.kind
+    usual = kind_defaults(kind).absolute
+    band = _LI_CU_BAND if kind == CellKind.LI_CU else None if usual is None else (float(usual[0]), float(usual[1]))
     hosts = [segment.limits.host for segment in program.cycling]
     if band is None or not hosts:
         return

@@ -6,7 +6,7 @@ Every scalar of a file arrives as the text that was written, so nothing has been
 from __future__ import annotations
 
 import re
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from pydantic import (
     AfterValidator,
@@ -24,7 +24,12 @@ _NUMBER = re.compile(r"(0|[1-9][0-9]{0,5})(\.[0-9]{1,9})?")
 
 
 class FileModel(BaseModel):
-    """A part of a file: frozen, and a key that it does not know is an error."""
+    """A part of a file: frozen, and a key that it does not know is an error.
+
+    ``written_keys`` may stand in the file as well, and are gone before the model sees it.
+    """
+
+    written_keys: ClassVar[tuple[str, ...]] = ()
 
     model_config = ConfigDict(extra="forbid", frozen=True, serialize_by_alias=True, str_strip_whitespace=True)
 

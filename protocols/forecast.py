@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import inf, prod
 
+from protocols.by_identity import Same
 from protocols.cell import SYMMETRIC
 from protocols.expected_path import between_s, expected_path, longest_path
 from protocols.half_cycles import CycleNumbers
@@ -43,8 +44,7 @@ def forecast(program: Program) -> Forecast:
 
     Where conditions on what is measured may end it earlier, it is that of a run in which none of them holds.
     """
-    full_ah = full_charge_ah(program)
-    parts = [segment_forecast(segment, full_ah) for segment in program.segments]
+    parts = segment_forecasts(program)
     durations_s = [part.expected_duration_s for part in parts]
     path, longest_way = expected_path(program, durations_s), longest_path(program, durations_s)
     rest_s = between_s(program, path)
@@ -57,6 +57,22 @@ def forecast(program: Program) -> Forecast:
         CycleNumbers.of(program.leaving_out(left_out)).cycles,
         rest_s,
     )
+
+
+def segment_forecasts(program: Program) -> list[Forecast]:
+    """Give the forecast of each segment; passes of a loop, which share their steps, are reckoned once."""
+    full_ah = full_charge_ah(program)
+    known: dict[object, Forecast] = {}
+    found = []
+    for segment in program.segments:
+        key = (Same(segment.steps), segment.record, segment.limits) if isinstance(segment, CyclingSegment) else None
+        ahead = None if key is None else known.get(key)
+        if ahead is None:
+            ahead = segment_forecast(segment, full_ah)
+            if key is not None:
+                known[key] = ahead
+        found.append(ahead)
+    return found
 
 
 def segment_forecast(segment: Segment, full_ah: float | None) -> Forecast:

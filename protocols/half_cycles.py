@@ -240,5 +240,5 @@ def _most_ah(step: RecordedStep) -> float:
 
 
 def _largest_ah(program: Program) -> float:
-    charges = [_most_ah(step) for part in program.cycling for _, step in recorded(part.steps)]
+    charges = [_most_ah(step) for steps in program.different_steps for _, step in recorded(steps)]
     return max((charge_ah for charge_ah in charges if isfinite(charge_ah)), default=0.0)

@@ -36,6 +36,14 @@ _STEPS = {
     "impedance": "eis",
     "ocp": "ocv",
     "open_circuit": "ocv",
+    "dcir": "dc_resistance",
+    "ccd": "critical_current",
+    "aurbach": "modified_aurbach",
+    "pulses": "pulse",
+    "floating": "float",
+    "foreach": "for_each",
+    "for": "for_each",
+    "group": "phase",
 }
 _KEYS = {
     "type": ("step",),
@@ -52,6 +60,10 @@ _KEYS = {
     "stop": ("until",),
     "cutoff": ("until",),
     "duration": ("time",),
+    "volts": ("voltage",),
+    "potential": ("voltage",),
+    "amps": ("current",),
+    "rate": ("current",),
     "mass": ("active_mass",),
     "loading": ("active_mass",),
     "capacity": ("nominal_capacity",),
@@ -76,6 +88,7 @@ _UNITS = {
     "W": ("watt", "watts"),
 }
 _SPELLED = {word: unit for unit, words in _UNITS.items() for word in words}
+_MINUS = "\N{MINUS SIGN}"
 _NUMBER = r"[+-]?[0-9]+(?:\.[0-9]+)?"
 _RATE = re.compile(rf"({_NUMBER})? *\*? *[Cc] */ *({_NUMBER})|({_NUMBER}) */ *({_NUMBER}) *[Cc]")
 _WORDED = re.compile(rf"({_NUMBER}) *([A-Za-z]+)\.?")
@@ -115,6 +128,9 @@ def meant_key(word: str, known: Sequence[str]) -> str | None:
 
 def meant_quantity(text: str) -> str | None:
     """Give the quantity that a text was meant to be, where its spelling is a common one of another program."""
+    if _MINUS in text:
+        # What word processors make of a hyphen before a number.
+        return text.replace(f"{_MINUS} ", "-").replace(_MINUS, "-")
     if rate := _RATE.fullmatch(text):
         above, below = (rate[1] or "1", rate[2]) if rate[2] else (rate[3], rate[4])
         if Decimal(below):
@@ -181,6 +197,9 @@ def _comma(loc: tuple[str | int, ...], written: Mapping[str, Any]) -> Slip | Non
 def _key(loc: tuple[str | int, ...], written: Mapping[str, Any], model: type[FileModel]) -> Slip | None:
     key = str(loc[-1])
     known = _keys(model, loc[:-1])
+    first, _, rest = key.partition(" ")
+    if rest and first in known and written.get(key) == "":
+        return Slip(loc, f"'{key}' without a colon", f"'{first}: {rest}'", (loc, (*loc[:-1], first)))
     meant = meant_key(key, [name for name in known if name not in written])
     if meant is None and key in _ENDS and "until" in known:
         around = f"the key 'until' around it: until: {{{key}: ...}}"
@@ -214,7 +233,11 @@ def _keys(model: type[FileModel], loc: Sequence[str | int]) -> list[str]:
             if part in (name, field.alias)
             for inner in _models(field.annotation)
         ]
-    return [str(field.alias or name) for one in here[:1] for name, field in one.model_fields.items()]
+    return [
+        name
+        for one in here[:1]
+        for name in (*(str(field.alias or key) for key, field in one.model_fields.items()), *one.written_keys)
+    ]
 
 
 def _tag(model: type[FileModel]) -> str | None:

@@ -258,6 +258,11 @@ class Program:
         return tuple(segment for segment in self.segments if isinstance(segment, CyclingSegment))
 
     @property
+    def different_steps(self) -> tuple[tuple[Step, ...], ...]:
+        """The steps of its cycling segments, each once: passes of a loop that the host decides share theirs."""
+        return tuple({id(segment.steps): segment.steps for segment in self.cycling}.values())
+
+    @property
     def temperatures(self) -> tuple[CellTemperature, ...]:
         """The different temperatures of its segments, in order; a segment without one adds none."""
         wanted = (segment.temperature for segment in self.segments)

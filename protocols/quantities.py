@@ -106,6 +106,10 @@ _FRACTION = re.compile(
     r"(?:(?P<times>[0-9]{1,6}(?:\.[0-9]{1,6})?)? *C *|(?P<above>[0-9]{1,6}(?:\.[0-9]{1,6})?) *)"
     r"/ *(?P<below>[0-9]{1,6}(?:\.[0-9]{1,6})?)(?P<unit> *C)?"
 )
+_PERCENT = re.compile(
+    r"([0-9]{1,9}(?:\.[0-9]{1,9})?) *%(?: of (?:the )?(?:capacity|nominal|nominal_capacity|nominal capacity))?"
+)
+_ONE_VALUE = "one value; several stand in a block, or in `for_each` around a step"
 _BARE_NUMBER = re.compile(r"[+-]?[0-9.]+(?:[eE][+-]?[0-9]+)?")
 _DECIMAL_COMMA = re.compile(r"[+-]?[0-9]+,[0-9]+ *[A-Za-z].*")
 _ABSOLUTE_ZERO_DEGC = Decimal("-273.15")
@@ -169,13 +173,15 @@ def parse_quantity(text: object, *dimensions: Dimension) -> Quantity:
     """Read ``0.2 mA/cm2``. Without ``dimensions`` any unit will do; raises QuantityError for everything else."""
     wanted = dimensions or tuple(_TABLE)
     expected = f"{_article(wanted)} with a unit out of {spellings(*wanted)}"
+    if isinstance(text, list) and all(isinstance(one, str) for one in text) and len(text) > 1:
+        raise QuantityError(f"a list of {len(text)} values", _ONE_VALUE)
     if not isinstance(text, str):
         raise QuantityError(f"{text!r:.60} without a unit", expected)
     if Dimension.RATE in wanted and (rate := _rate(text)) is not None:
         return rate
     match = _QUANTITY.fullmatch(text) if len(text) <= _TEXT_MAX else None
     if match is None:
-        raise QuantityError(_show(text), _hint(text) or _meant(text, wanted) or expected)
+        raise QuantityError(_show(text), _hint(text) or _share(text, wanted) or _meant(text, wanted) or expected)
     unit = UNITS.get(match[2])
     if unit is None:
         meant = _near_unit(match[1], match[2], wanted) or _meant(text, wanted)
@@ -213,9 +219,17 @@ def _hint(text: str) -> str | None:
         return f"ASCII only, u for micro: {spelled[:_TEXT_MAX]!a}"
     if _BARE_NUMBER.fullmatch(text):
         return None
+    if text.startswith(("[", "from ")):
+        return _ONE_VALUE
     if _DECIMAL_COMMA.fullmatch(text):
         return f"a decimal point: {text.replace(',', '.', 1)!a}"
     return None
+
+
+def _share(text: str, wanted: tuple[Dimension, ...]) -> str | None:
+    """Write a share of the nominal capacity, where a percentage of nothing, or of another word for it, is written."""
+    match = _PERCENT.fullmatch(text.strip()) if Dimension.CAPACITY_SHARE in wanted else None
+    return f"'{match[1]} % of nominal capacity'" if match else None
 
 
 def _near_unit(number: str, symbol: str, wanted: tuple[Dimension, ...]) -> str | None:

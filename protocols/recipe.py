@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from itertools import pairwise
-from typing import Self
+from typing import ClassVar, Self
 
 from pydantic import PrivateAttr, model_validator
 from pydantic_core import PydanticCustomError
@@ -42,6 +42,8 @@ class Recipe(RecipeFields):
 
     One that was expanded knows where its steps are written, which is no part of its text or its hash.
     """
+
+    written_keys: ClassVar[tuple[str, ...]] = ("parameters",)
 
     _places: Places = PrivateAttr(default_factory=Places)
 

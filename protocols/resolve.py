@@ -16,10 +16,11 @@ from decimal import Decimal
 
 from protocols.branches import Branch
 from protocols.cell import DEFAULTS, Band, Cell, CellKind, Ends
+from protocols.cell_amounts import needed, whole_cell
 from protocols.current_sign import Direction
 from protocols.errors import ResolveError
 from protocols.loads import Load, load_of
-from protocols.pieces import SEGMENTS_MAX, Cycling, Decision, Measuring, Piece, segments_of
+from protocols.pieces import SEGMENTS_MAX, Cycling, Decision, Measuring, Piece, segments_of, too_many
 from protocols.plated_charge import strippable
 from protocols.program import (
     Ceiling,
@@ -38,7 +39,7 @@ from protocols.program import (
     Until,
     VoltageBand,
 )
-from protocols.quantities import Dimension, Quantity
+from protocols.quantities import Quantity
 from protocols.recipe import Recipe
 from protocols.recipe_steps import (
     Contradiction,
@@ -58,16 +59,6 @@ _INSIDE_HOST = Decimal("0.05")  # where a recipe has no cutoff: this part of the
 _MEASURABLE = Decimal("0.95")  # of the resistance at which the check's own current would reach the cutoff
 _LAYER_FACTORS = (Decimal("1.05"), Decimal("1.10"), Decimal("1.20"))
 _LEAST_LIMIT_A = Decimal("1e-3")  # where a recipe passes no current of its own, only rests and measures
-_NEEDS = {
-    Dimension.AREAL_CURRENT: "area",
-    Dimension.AREAL_CAPACITY: "area",
-    Dimension.SPECIFIC_CURRENT: "active_mass",
-    Dimension.SPECIFIC_CAPACITY: "active_mass",
-    Dimension.AREAL_POWER: "area",
-    Dimension.SPECIFIC_POWER: "active_mass",
-    Dimension.RATE: "nominal_capacity",
-    Dimension.CAPACITY_SHARE: "nominal_capacity",
-}
 
 
 def resolve(recipe: Recipe, cell: Cell) -> Program:
@@ -80,7 +71,7 @@ def resolve(recipe: Recipe, cell: Cell) -> Program:
     work = _Resolver(recipe, cell)
     found = segments_of(recipe.steps, recipe.temperature)
     if len(found) > SEGMENTS_MAX:
-        work.refuse("The recipe", _too_many(found))
+        work.refuse("The recipe", too_many(found))
         found = []
     parts = work.parts(found)
     if cell.kind is CellKind.LI_CU and found:
@@ -117,6 +108,9 @@ class _Resolver:
         self._check_a: Decimal | None = None
         self._host = self._bands["host"]
         self._behind_load = False
+        # Steps of pieces that were made before, with the last current behind them: passes of a loop are alike.
+        self._made: dict[object, tuple[tuple[Step, ...], list[Decimal], bool]] = {}
+        self._judged: dict[int, tuple[Limits, Guards]] = {}
 
     def parts(self, found: Sequence[Piece]) -> list[tuple[Step, ...] | MeasurementSegment | None]:
         """Give the steps of each segment, or its measurement; None, with a reason, where there is none."""
@@ -133,13 +127,27 @@ class _Resolver:
 
     def cycling(self, piece: Cycling) -> tuple[Step, ...]:
         """Give the steps of one segment, behind its own check block where the leads may have been moved before it."""
-        self.done = []
-        self._host = self._bands_of(piece)["host"]
-        if not piece.is_continued:
-            self.check_block(piece)
-        for path, step in piece.steps:
-            self._step(step, path)
-        return tuple(self.done) or (Rest(Until(time_s=FIRST_REST_S)),)
+        # What a strip may take depends on all steps before it: those of a Li/Cu cell are made one by one.
+        key = (
+            tuple(path for path, _ in piece.steps),
+            piece.is_continued,
+            id(piece.limits),
+            tuple(self.currents_a[-1:]),
+            self._behind_load,
+        )
+        made = None if self._plated_ah else self._made.get(key)
+        if made is None:
+            self.done = []
+            self._host = self._bands_of(piece)["host"]
+            if not piece.is_continued:
+                self.check_block(piece)
+            for path, step in piece.steps:
+                self._step(step, path)
+            steps = tuple(self.done) or (Rest(Until(time_s=FIRST_REST_S)),)
+            made = self._made[key] = steps, self.currents_a[-1:], self._behind_load
+        self.currents_a += made[1]
+        self._behind_load = made[2]
+        return made[0]
 
     def segment(self, part: tuple[Step, ...] | MeasurementSegment, piece: Piece) -> Segment:
         """Give the segment of a piece with its temperature and its limits; all else is that of the whole recipe."""
@@ -152,8 +160,7 @@ class _Resolver:
         return CyclingSegment(
             part,
             record,
-            self.limits(piece),
-            self.guards(piece),
+            *self._limits_and_guards(piece),
             temperature=temperature,
             prompt=piece.prompt,
             after=after,
@@ -219,8 +226,8 @@ class _Resolver:
             checks.append(
                 ConstantCurrent(float(sign * current_a), until, bound, record=_CHECK_RECORD, purpose=Purpose.CHECK)
             )
-        self.done += checks
         self._checks = tuple(checks)
+        self.done += checks
         self._check_a = current_a
         low, high = self._measurable(piece) or window
         if high <= low:
@@ -247,6 +254,13 @@ class _Resolver:
         if DEFAULTS[self.cell.kind].symmetric:
             high = min(high, _MEASURABLE * min(abs(volts) for volts in self._outermost(piece)) / self._check_a)
         return window[0], high
+
+    def _limits_and_guards(self, piece: Piece) -> tuple[Limits, Guards]:
+        """Give the limits and guards of a piece, the same ones for all pieces of one phase."""
+        phase = id(piece.limits)
+        if phase not in self._judged:
+            self._judged[phase] = self.limits(piece), self.guards(piece)
+        return self._judged[phase]
 
     def limits(self, piece: Piece) -> Limits:
         """Give the three layers: volts as the piece, the recipe or the kind says, amperes from the largest current."""
@@ -344,17 +358,14 @@ class _Resolver:
         return None
 
     def _amount(self, quantity: Quantity | None, where: str) -> Decimal | None:
-        """Give a current in amperes or a charge in ampere-hours; None, with a reason, if the cell cannot tell."""
+        """Give a current in A, a charge in Ah or a power in W; None, with a reason, if the cell cannot tell."""
         if quantity is None:
             return None
-        needs = _NEEDS.get(quantity.dimension)
-        if needs is None:
-            return quantity.exact
-        factor = self.cell.nominal_capacity_ah if needs == "nominal_capacity" else getattr(self.cell, needs)
-        if factor is None:
-            self.refuse(where, f"is {quantity}, but cell {self.cell.name} has no {needs}: add it to the cell")
-            return None
-        return quantity.exact * (factor if isinstance(factor, Decimal) else factor.exact)
+        found = whole_cell(quantity, self.cell)
+        if found is None:
+            lacks = f"cell {self.cell.name} has no {needed(quantity)}"
+            self.refuse(where, f"is {quantity}, but {lacks}: add it to the cell")
+        return found
 
     def _outermost(self, piece: Piece) -> Band:
         """Give the lowest and highest cutoff within a piece's limits; where there is none, just inside the host's."""
@@ -370,16 +381,6 @@ class _Resolver:
             else:
                 low = min(low, end.exact)
         return low, high
-
-
-def _too_many(found: Sequence[Piece]) -> str:
-    """Say why a recipe has more pieces than a program may hold, and what to do."""
-    if any(piece.decisions for piece in found):
-        return (
-            f"is written out in more than {SEGMENTS_MAX} pieces, as a repeat with until or when is, pass by pass: "
-            "decide more rarely, with several cycles in each pass in a repeat of their own"
-        )
-    return f"changes the instrument more than {SEGMENTS_MAX} times: measure more rarely"
 
 
 def _band(band: Band) -> VoltageBand:

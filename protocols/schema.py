@@ -9,7 +9,8 @@ from pydantic.json_schema import GenerateJsonSchema, models_json_schema
 
 from protocols.blocks import BLOCKS
 from protocols.cell import Cell
-from protocols.expansion.parameters import PARAMETERS_MAX, Parameter
+from protocols.expansion.parameter_values import PARAMETERS_MAX
+from protocols.expansion.parameters import Parameter
 from protocols.field_types import FileModel
 from protocols.quantities import Quantity
 from protocols.recipe import Recipe

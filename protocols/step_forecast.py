@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from math import inf
 
 from protocols.expected_path import expected_path
-from protocols.forecast import expected_records, full_charge_ah, passes_of, segment_forecast, usual_s
+from protocols.forecast import expected_records, full_charge_ah, passes_of, segment_forecast, segment_forecasts, usual_s
 from protocols.program import CyclingSegment, MeasurementSegment, Program, RecordedStep
 from protocols.program_steps import PoweredStep, Purpose, longest, recorded
 
@@ -40,9 +40,7 @@ class StepAhead:
 
 def steps_ahead(program: Program) -> list[StepAhead]:
     """Give the steps in order; tests in a row that are alike, as the passes of a loop that decides, are told once."""
-    durations_s = [
-        segment_forecast(segment, full_charge_ah(program)).expected_duration_s for segment in program.segments
-    ]
+    durations_s = [ahead.expected_duration_s for ahead in segment_forecasts(program)]
     path = expected_path(program, durations_s)
     several = len(program.segments) > 1
     found: list[StepAhead] = []

@@ -20,28 +20,26 @@ from protocols.temperature import TemperatureField
 VARIABLE_PATTERN = r"[A-Za-z][A-Za-z0-9_]{0,39}"
 """How a parameter may be called: as ``$current`` it is used."""
 
-
-def _variable(value: str) -> str:
-    if not re.fullmatch(VARIABLE_PATTERN, value):
-        raise problem(f"the name {value!a:.60}", "letters, digits and '_', a letter first, at most 40")
-    return value
-
-
-VariableName = Annotated[
-    str, WithJsonSchema({"type": "string", "pattern": f"^{VARIABLE_PATTERN}$"}), AfterValidator(_variable)
-]
 FILE_PATTERN = r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,59}\.ya?ml"
 """The name of a file to include: of the same folder, as no path is."""
 
 
-def _file_name(value: str) -> str:
-    if not re.fullmatch(FILE_PATTERN, value):
-        raise problem(f"{value!a:.90}", "the name of a file beside the recipe, such as formation.yaml: no path")
-    return value
+def _matching(pattern: str, what: str, expected: str) -> tuple[AfterValidator, WithJsonSchema]:
+    """Give what makes a text one that matches a pattern; ``what`` it is goes before it in the message."""
+
+    def checked(value: str) -> str:
+        if not re.fullmatch(pattern, value):
+            raise problem(f"{what}{value!a:.90}", expected)
+        return value
+
+    return AfterValidator(checked), WithJsonSchema({"type": "string", "pattern": f"^{pattern}$"})
 
 
 FileName = Annotated[
-    str, WithJsonSchema({"type": "string", "pattern": f"^{FILE_PATTERN}$"}), AfterValidator(_file_name)
+    str, *_matching(FILE_PATTERN, "", "the name of a file beside the recipe, such as formation.yaml: no path")
+]
+VariableName = Annotated[
+    str, *_matching(VARIABLE_PATTERN, "the name ", "letters, digits and '_', a letter first, at most 40")
 ]
 # A value, several in one text, or a list of them; what it is used for decides what it must be.
 Scalar = Annotated[str, StringConstraints(max_length=200)]

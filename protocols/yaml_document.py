@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from protocols.errors import RecipeError, RecipeProblem
+from protocols.yaml_slips import Place, told
 
 if TYPE_CHECKING:
     from ruamel.yaml.events import AliasEvent, Event, NodeEvent, ScalarEvent
@@ -85,8 +86,12 @@ def events(text: str, file: str) -> Iterator[Event]:
         yield from YAML(typ="safe", pure=True).parse(hidden)
     except MarkedYAMLError as err:
         mark = err.problem_mark or err.context_mark
-        seen = " ".join(str(err.problem or err.context).split())
-        raise _stop(file, mark.line + 1 if mark else 1, seen, "YAML") from None
+        seen, expected = " ".join(str(err.problem or err.context).split()), "YAML"
+        if mark is not None:
+            begun = err.context_mark
+            context = None if begun is None else Place(begun.line, begun.column)
+            seen, expected = told(text, Place(mark.line, mark.column), context, seen) or (seen, expected)
+        raise _stop(file, mark.line + 1 if mark else 1, seen, expected) from None
     except (YAMLError, ValueError, TypeError) as err:
         raise _stop(file, 1, " ".join(str(err).split())[:200], "YAML") from None
 

@@ -22,7 +22,7 @@ def imported(store: Store | None, path: Path, **options: Any) -> Imported:  # no
     return done
 
 
-def half_cycles(path: Path, voltage: str = "3.0") -> Path:
+def half_cycles(path: Path) -> Path:
     """Write a table of somebody else: two cycles of a minute each way, ended by a voltage."""
     lines = []
     for count in range(4):

@@ -6,10 +6,12 @@ import csv
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import polars as pl
 import pytest
 
 import cellrig as public
@@ -17,6 +19,9 @@ from orchestrator import analysis
 from orchestrator.analysis.parts import Part
 from orchestrator.analysis.run_analysis import parts_of, stored_findings
 from orchestrator.analysis.shorts_of_run import marked
+from orchestrator.analysis.summary import summarize
+from orchestrator.cli.analysis_tables import text_tables
+from orchestrator.report.key_numbers import ReportedRun, key_numbers
 from orchestrator.report.picture_choices import Over
 from orchestrator.report.picture_sheet import NothingToDraw, PictureOrder
 from orchestrator.report.run_pictures import draw_runs
@@ -26,6 +31,7 @@ from orchestrator.tables.run_data import RunData
 from orchestrator.tables.sample_table import sample_table
 from tests.analysis_truth import Recording, every, symmetric
 from tests.command_line import cellrig, refused
+from tests.export_rig import exported
 from tests.run_maker import CUTS_S, PROGRAM, RunMaker
 
 RATES = """
@@ -117,6 +123,16 @@ def test_rate_test_is_analysed(opened: Store) -> None:
     assert not set(found.tables) & set(parts_of("li-li")[1:5])
 
 
+@pytest.mark.parametrize(("cycles", "is_told"), [((1, 2), True), ((3, 4), True), ((1, 4), False)])
+def test_capacity_is_kept_at_one_current_alone(opened: Store, cycles: tuple[int, int], is_told: bool) -> None:
+    """A report told of a rate test that its slow last cycles kept 103 % of a faster one's capacity."""
+    run = ReportedRun(summarize(opened, "R000001"), analysis.analyse(RunData(opened, "R000001")), has_mass=True)
+    (kept,) = [each.value for each in key_numbers(run, cycles) if each.name.startswith("capacity kept")]
+    assert (kept is not None) is is_told
+    if kept is not None:
+        assert kept == pytest.approx(100, abs=2)
+
+
 def test_symmetric_run_is_analysed_by_its_own_tables(opened: Store) -> None:
     """A Li/Li run has half-cycles, hysteresis and no efficiency; without a ramp it has no critical current density."""
     found = analysis.analyse(RunData(opened, "R000003"))
@@ -149,10 +165,36 @@ def test_command_prints_tables_json_and_files(stored: Path, tmp_path: Path) -> N
     assert not [path for path in tmp_path.iterdir() if path.name.endswith(".part")]
 
 
+def test_remark_of_most_rows_is_said_once(stored: Path) -> None:
+    """Below the table, in the command and on a page: a sentence in each of its rows made the others hard to find."""
+    remark = "the discharge was ended by its set time: what it left is not known"
+    printed = cellrig("analyse", "R000003", "-t", "cycles", "--store", str(stored)).stdout
+    assert " ".join(printed.split()).count(f"In each row: {remark}.") == printed.count("what it left") == 1
+    with open_store(stored, read_only=True) as store:
+        found = analysis.analyse(RunData(store, "R000003"))
+    rows = list(found.tables[Part.CYCLES])
+    (shown,) = text_tables(
+        replace(found, tables={Part.CYCLES: [*rows, replace(rows[-1], remark="another")]}), Part.CYCLES
+    )
+    assert f"In each row without another remark: {remark}." in shown.note
+    assert [row[-1] for row in shown.rows] == ["-"] * len(rows) + ["another"]
+    (shown,) = text_tables(replace(found, tables={Part.CYCLES: [*rows, replace(rows[-1], remark="")]}), Part.CYCLES)
+    assert [row[-1] for row in shown.rows] == [remark] * len(rows) + ["-"]
+
+
+def test_cycles_that_a_run_does_not_have_are_said(stored: Path) -> None:
+    """Peaks are those of the cycles that were asked for and of no others: not of the first and the last instead."""
+    words = ("analyse", "R000001", "-t", "peaks", "--store", str(stored), "--json", "--cycles")
+    for asked, there in (("60", set()), ("2,60-70", {2})):
+        (run,) = json.loads(cellrig(*words, asked).stdout)["runs"]
+        assert {row["cycle"] for row in run["tables"]["peaks"]} == there
+        assert f"no cycle {asked.removeprefix('2,')} in this run" in run["remarks"]
+
+
 @pytest.mark.parametrize(
     ("words", "status", "said"),
     [
-        (("R000001", "-t", "failures"), 1, "failures has no meaning for a lfp cell"),
+        (("R000001", "-t", "failures"), 1, "failures has no meaning for cells of kind lfp"),
         (("R000001", "-t", "titration"), 1, "needs the diffusion length: --length-um"),
         (("R000001", "-t", "nothing"), 2, "is not one of 'cycles'"),
         (("R000009",), 1, "R000009"),
@@ -182,6 +224,13 @@ def test_analyses_are_drawn(opened: Store, run_id: str, over: Over, label: str) 
     assert drawn
     low, high = lower.get_xlim()
     assert all(((x >= low) & (x <= high)).all() for x in drawn)
+
+
+def test_runs_of_a_rate_test_differ_in_their_marks(opened: Store) -> None:
+    """Each run has marks of its own shape, for who prints in greyscale; the legend shows them."""
+    figure, _ = draw_runs(opened, ["R000001", "R000001"], PictureOrder(Over.RATE))
+    assert {line.get_marker() for line in figure.axes[0].lines} == {"o", "s"}
+    assert [line.get_marker() for line in figure.legends[0].get_lines()][:2] == ["o", "s"]
 
 
 @pytest.mark.parametrize(("run_id", "over"), [("R000001", Over.PLATED), ("R000003", Over.RATE)])
@@ -232,6 +281,23 @@ def test_page_of_analyses_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     for block in re.findall(r"```python\n(.*?)```", text, re.DOTALL):
         exec(compile(block, "docs/analysis.md", "exec"), names)  # noqa: S102 - the page's own code
     assert len(list(names["cycles"])) == 2
+
+
+@pytest.mark.parametrize("name", ["csv", "bdf-csv", "bdf-parquet", "xlsx"])
+def test_exports_are_analysed_as_the_store_is(opened: Store, tmp_path: Path, name: str) -> None:
+    """``read_table`` takes a path as people write it, and cycles of each format are those of the store."""
+    cell = analysis.CellFacts("lfp", "lfp", active_mass_mg=1.1)
+    path = str(exported(opened, "R000001", name, tmp_path).files[0])
+    found = analysis.cycle_table(analysis.read_table(path), cell)
+    wanted = analysis.cycle_table(sample_table(opened, "R000001"), cell)
+    assert [row.discharge_capacity_ah for row in found] == [row.discharge_capacity_ah for row in wanted] != []
+
+
+def test_labels_of_the_battery_data_format_are_no_names_of_columns(opened: Store, tmp_path: Path) -> None:
+    """Who reads an export with polars alone is told how to read it."""
+    path = exported(opened, "R000001", "bdf-parquet", tmp_path).files[0]
+    with pytest.raises(analysis.NoSuchTable, match=r"is read by analysis.read_table\(path\)"):
+        analysis.cycle_table(pl.read_parquet(path), analysis.CellFacts("lfp", "lfp"))
 
 
 def test_page_names_every_table_and_public_name() -> None:

@@ -311,6 +311,7 @@ def test_critical_current_density_and_charge_to_failure_of_a_ramp() -> None:
     table = _ramp(0.4)
     area_cm2 = LI_LI.area_cm2 or 0.0
     found = analysis.short_findings(table, analysis.SymmetricCell(area_cm2=area_cm2))
+    assert analysis.short_findings(table, LI_LI) == found
     short = analysis.hard_short(found, area_cm2)
     began_h = 1 / 6 + 6 + 1 / 3
     assert short.hours == pytest.approx(began_h, abs=0.01)

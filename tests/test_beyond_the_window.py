@@ -9,6 +9,7 @@ import pytest
 from drivers.interfaces import Sample
 from orchestrator.judging.limits import Action, Finding, FindingKind
 from orchestrator.rack.claims import CommandRefused
+from orchestrator.rack.service import Service
 from orchestrator.runs.records import ending_of
 from orchestrator.runs.request import RunRequest
 from orchestrator.runs.run import Run
@@ -220,15 +221,17 @@ async def test_an_empty_holder_is_stopped_by_its_contact_check_and_latches_nothi
         assert "5.10" in told[0].message
 
 
-def swept_beyond() -> Program:
-    """Give a program whose potentiostat sweeps a Li/Li cell further than a recipe may ask for."""
+def swept_beyond(service: Service) -> Run:
+    """Order a run whose potentiostat then sweeps its Li/Li cell further than any order may ask for."""
     program = eis_program(RECIPE)
+    run = service.submit(RunRequest(program, CHANNEL, CHANNEL, "ada"), "ada")
     sweep = CyclicVoltammetry(0.0, 1.2, -0.1, 0.05, sweeps=1, sensitivity_a_per_v=0.01)
     segments = [
         replace(it, technique=sweep) if isinstance(it, MeasurementSegment) and n == 1 else it
         for n, it in enumerate(program.segments)
     ]
-    return replace(program, segments=tuple(segments))
+    run.progress = replace(run.progress, program=replace(program, segments=tuple(segments)))
+    return run
 
 
 @pytest.mark.parametrize("is_welded", [False, True])
@@ -237,7 +240,7 @@ async def test_a_cell_beyond_at_the_potentiostat_latches_the_channel(
 ) -> None:
     """The trace is stored and trips the run, which does not go on; a stop ends no trip; a stuck switch is told too."""
     async with measuring_service(station_rig, store) as service:
-        run = service.submit(RunRequest(swept_beyond(), CHANNEL, CHANNEL, "ada"), "ada")
+        run = swept_beyond(service)
         if is_welded:
             await asyncio.sleep(100.0)
             station_rig.relays.relays.welded.add(3)
@@ -259,7 +262,7 @@ async def test_a_cell_beyond_at_leads_that_a_person_moves_is_to_be_moved_back(
 ) -> None:
     """The run is tripped, and its reason says where its cell is and where it belongs."""
     async with measuring_service(station_rig, store) as service:
-        run = service.submit(RunRequest(swept_beyond(), CHANNEL, CHANNEL, "ada"), "ada")
+        run = swept_beyond(service)
         await until(run, RunState.AWAITING_OPERATOR)
         station_rig.bench.clip(CHANNEL)
         await service.resume(run.run_id, "ada")
@@ -274,7 +277,7 @@ async def test_a_stop_while_the_store_takes_nothing_hides_no_trip_of_a_measureme
 ) -> None:
     """What was measured is written when there is room, and then the run is tripped and not stopped."""
     async with measuring_service(station_rig, failing_store) as service:
-        run = service.submit(RunRequest(swept_beyond(), CHANNEL, CHANNEL, "ada"), "ada")
+        run = swept_beyond(service)
         await happens(lambda: clipped(station_rig) == CHANNEL)
         fail_for(failing_store, 900.0)
         await asyncio.sleep(300)

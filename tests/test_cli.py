@@ -7,10 +7,14 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from typer.main import get_command
 
+from orchestrator.cli.app import app
 from orchestrator.cli.run_by_service import followed
 from orchestrator.cli.streams import announce, told_if_unwritten
 from orchestrator.rack.lock import owning
@@ -296,6 +300,20 @@ def test_recipe_shown_into_a_pipe_is_its_file(tmp_path: Path, text: bytes) -> No
     here = {"PYTHONIOENCODING": "ascii"}
     shown = subprocess.run(command, cwd=tmp_path, env={**os.environ, **here}, capture_output=True, check=True)
     assert shown.stdout == text
+
+
+def test_each_command_that_has_out_has_it_as_a_letter_too() -> None:
+    """Who has learnt ``-o`` at one command types it at the others: paper and demo knew no such option."""
+
+    def options(command: Any, name: str) -> Iterator[tuple[str, list[str]]]:  # noqa: ANN401 - a class of typer's own
+        for each in command.params:
+            yield name, each.opts
+        for word, below in getattr(command, "commands", {}).items():
+            yield from options(below, f"{name} {word}")
+
+    found = {name: opts for name, opts in options(get_command(app), "cellrig") if "--out" in opts}
+    assert {"cellrig paper", "cellrig demo", "cellrig export"} <= set(found)
+    assert {name for name, opts in found.items() if "-o" not in opts} == set()
 
 
 @pytest.mark.needs("sh")

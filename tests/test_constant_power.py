@@ -106,7 +106,9 @@ def test_program_is_stored_and_cut_with_its_bounds() -> None:
     """What is left after an interruption has the same largest current, and the stored text gives the same program."""
     whole = program(DISCHARGE, RESISTOR)
     assert Program.from_json(whole.to_json()) == whole
-    left = remaining(whole.cycling[0], 1, 600.0, 1e-5).steps[0]
+    rest = remaining(whole.cycling[0], 1, 600.0, 1e-5)
+    assert rest is not None
+    left = rest.steps[0]
     assert isinstance(left, ConstantPower)
     assert left.largest_a == pytest.approx(1.1e-4 / 2.8)
 

@@ -8,11 +8,12 @@ import subprocess
 import sys
 from dataclasses import asdict
 from pathlib import Path
+from unittest.mock import Mock
 
 import polars as pl
 import pytest
 
-from orchestrator.cli.export import _SHOWN_ROWS
+from orchestrator.cli.export import _LEAST_SHOWN
 from orchestrator.export.errors import AlreadyThere, ExportError, NothingToExport
 from orchestrator.export.exporting import export_runs
 from orchestrator.export.formats import OURS, ExportFormat, find_format, offered_formats
@@ -351,6 +352,24 @@ def test_run_that_grows_meanwhile_is_exported_as_it_was(store: Store, tmp_path: 
     assert sample_table(store, run_id).equals(whole)
 
 
+@pytest.mark.parametrize("has_links", [True, False], ids=["links", "no links"])
+def test_file_that_appears_meanwhile_is_kept(tmp_path: Path, has_links: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two exports to one name: the later one is refused, and leaves neither its own files nor parts of them."""
+    if not has_links:  # as a stick in FAT: no file system here is one
+        monkeypatch.setattr("os.link", Mock(side_effect=PermissionError()))
+
+    def write_both() -> None:
+        with Output(tmp_path) as output:
+            for name in ("a.csv", "a.csv.metadata.json"):
+                output.file(name).write_text("mine")
+            (tmp_path / "a.csv").write_text("other")
+
+    with pytest.raises(AlreadyThere, match=r"a\.csv has appeared meanwhile"):
+        write_both()
+    assert [path.name for path in tmp_path.iterdir()] == ["a.csv"]
+    assert (tmp_path / "a.csv").read_text() == "other"
+
+
 def test_progress_counts_every_record(store: Store, long_run: str) -> None:
     """What was taken rises to all records of the run, batch by batch; a long run tells each tenth on stderr."""
     told: list[tuple[int, int]] = []
@@ -358,10 +377,27 @@ def test_progress_counts_every_record(store: Store, long_run: str) -> None:
     rows = sum(batch.height for batch in source.batches(rows=4000))
     assert [done for done, _ in told] == sorted(done for done, _ in told)
     assert told[-1] == (rows, rows)
-    assert rows < _SHOWN_ROWS
+    assert rows < _LEAST_SHOWN["records"]
 
 
 def test_run_without_spectra_says_so(store: Store, tmp_path: Path) -> None:
     """Formats for spectra refuse a run that has none, in a sentence."""
     with pytest.raises(NothingToExport, match="has no impedance spectrum"):
         exported(store, made(store), "impedance-csv", tmp_path)
+
+
+@pytest.mark.parametrize(("to", "said"), [("impedance-csv", "no impedance spectrum"), ("bdf-csv", "no record")])
+def test_run_that_has_nothing_hinders_no_other(store: Store, run_id: str, tmp_path: Path, to: str, said: str) -> None:
+    """Before and behind it the others are written and told; what it lacks is said, and the exit status is 1."""
+    empty = RunMaker(store, PROGRAM).run_id
+    again = made(store)
+    add_spectrum(store, again)
+    words = ("export", run_id, empty, again, "--to", to, "-o", tmp_path / "out", "--store", store.path)
+    done = cellrig(*words, "--json")
+    assert done.returncode == 1
+    assert f"cellrig: run {empty} has {said}" in done.stderr
+    files = {export["run"]: export["files"] for export in json.loads(done.stdout)["exports"]}
+    assert list(files) == [run_id, empty, again]
+    assert files[empty] == []
+    assert {Path(file) for named in files.values() for file in named} == set((tmp_path / "out").iterdir())
+    assert {path.name[:7] for path in (tmp_path / "out").iterdir()} == {run_id, again}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import stat
 from pathlib import Path
 
@@ -176,6 +177,49 @@ def test_sign_of_a_chi660e_is_asked_for(store: Store, tmp_path: Path) -> None:
         imported(store, path, zone=UTC_ZONE)
 
 
+def test_table_of_another_program_comes_in_by_the_lines_of_the_page(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As it is it is refused, and the way is told: a column in seconds makes it no text of a CHI660E."""
+    monkeypatch.chdir(tmp_path)
+    Path("own.csv").write_text("time/s,Ewe/V,I/mA\n0.0,3.1,0.22\n30.0,3.2,0.22\n60.0,3.1,-0.22\n90.0,3.0,-0.22\n")
+    refused(
+        cellrig("import", "own.csv"), 1, "own.csv has the columns", "come in as Battery Data Format (docs/import.md)"
+    )
+    page = (Path(__file__).parent.parent / "docs" / "import.md").read_text("utf-8")
+    (block,) = re.findall(r"^```python\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    exec(block, {})  # noqa: S102 - the page of ours
+    (line,) = (line for line in page.splitlines() if line.startswith("cellrig import own.bdf.csv"))
+    assert cellrig(*line.replace("lfp-17.yaml", "coated-lfp").split()[1:], "--store", "own.db").returncode == 0
+    with open_store(tmp_path / "own.db", read_only=True) as store:
+        assert sample_table(store, "R000001")["current_a"].to_list() == [0.00022, 0.00022, -0.00022, -0.00022]
+
+
+def test_each_refusal_names_its_file(tmp_path: Path) -> None:
+    """Of several files it must be known which one contradicts its own steps."""
+    path = tmp_path / "old.csv"
+    path.write_text(
+        "DataPoint,Cycle Index,Step Index,Step Type,Time,Current(mA),Voltage(V),Date\n"
+        "1,1,1,CC Chg,00:00:00.000,-0.2,3.1,2025-03-01 09:00:00\n"
+        "2,1,1,CC Chg,00:00:30.000,-0.2,3.2,2025-03-01 09:00:30\n"
+    )
+    refused(cellrig("import", path, "--zone", "UTC", "--dry-run"), 1, "cellrig: old.csv: the current of 2 records")
+
+
+def test_two_imports_of_one_file_at_once_give_one_run(store: Store, tmp_path: Path) -> None:
+    """What came in while a file was being read is seen before it is written once more."""
+    path = half_cycles(tmp_path / "a.bdf.csv")
+
+    def meanwhile(_sentence: str) -> None:
+        with open_store(store.path) as other:
+            assert imported(other, path).run_id == "R000001"
+
+    (done,) = import_file(store, path, ImportOptions(), by="ada", progress=lambda _done, _all: None, said=meanwhile)
+    assert (done.run_id, done.is_known) == ("R000001", True)
+    assert [run.run_id for run in store.runs()] == ["R000001"]
+    assert kept_path(store.path, done.sha256, ".bdf.csv").is_file()
+
+
 def test_command_says_what_it_decided_and_what_it_could_not(tmp_path: Path) -> None:
     """Each file is told with its decisions; one that fails makes the status, and hinders no other."""
     good, store = half_cycles(tmp_path / "a.bdf.csv"), tmp_path / "lab.db"
@@ -195,6 +239,7 @@ def test_command_says_what_it_decided_and_what_it_could_not(tmp_path: Path) -> N
     shown = cellrig("show", "R000001", "--store", store).stdout
     for words in ("Battery Data Format, read by cellrig", "sign of the current", row["sha256"][:16]):
         assert words in " ".join(shown.split())
+    assert "records, imported as R000002\nabout " in cellrig("import", good, "--again", "--store", store).stdout
     refused(cellrig("import", good, "--zone", "Mars/Olympus", "--store", store), 2, "no time zone")
     refused(cellrig("import", good, "--started", "yesterday", "--store", store), 2, "say date, time and offset")
 

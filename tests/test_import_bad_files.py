@@ -6,6 +6,7 @@ import json
 import os
 import random
 import re
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from orchestrator.importing.errors import ImportFailed
 from orchestrator.store import Store
 from orchestrator.tables.sample_table import sample_table
 from orchestrator.tables.sidecar import sidecar_path
+from orchestrator.tables.table_files import NotATable, read_table
 from tests.command_line import cellrig, refused
 from tests.export_rig import exported
 from tests.import_rig import AT, BDF, UTC_ZONE, half_cycles, imported
@@ -53,6 +55,20 @@ def test_damaged_file_ends_in_a_sentence(store: Store, tmp_path: Path, ending: s
         except ImportFailed:
             refusals += 1
     assert refusals > 20
+
+
+def test_no_bit_of_the_rows_of_a_parquet_file_changes_unseen(store: Store, tmp_path: Path) -> None:
+    """Its pages have checksums: a disk that has turned a bit gives no other voltage."""
+    run_id = imported(store, half_cycles(tmp_path / "a.bdf.csv")).run_id
+    whole = exported(store, run_id, "bdf-parquet", tmp_path / "out").files[0].read_bytes()
+    path, chance = tmp_path / "b.parquet", random.Random(17)
+    told = read_table(tmp_path / "out" / f"{run_id}.bdf.parquet")
+    for at in chance.sample(range(4, whole.index(b"schema", 4)), 60):
+        data = bytearray(whole)
+        data[at] ^= 1 << chance.randrange(8)
+        path.write_bytes(data)
+        with suppress(NotATable):
+            assert read_table(path).equals(told)
 
 
 @pytest.mark.parametrize("ending", ["csv", "xlsx", "bdf-parquet"])
@@ -130,7 +146,7 @@ def test_name_that_no_text_stands_for_is_refused(store: Store, tmp_path: Path) -
     ("column", "value", "words"),
     [
         (0, "1e300", "record 28: test_time_s is 1e"),
-        (1, "-5", "record 28: unix_time_s is -5"),
+        (1, "-90000", "record 28: unix_time_s is -90000"),
         (1, "1e300", "record 28: unix_time_s is 1e"),
         (2, "1e308", "record 28: voltage_v is 1e"),
         (3, "-1e308", "record 28: current_a is -1e"),
@@ -210,3 +226,20 @@ def test_names_that_a_run_bears_are_one_line_of_letters(store: Store, tmp_path: 
     for option in (("--label", 65 * "x"), ("--label", "a\x07"), ("--channel", "a\n")):
         done = cellrig("import", path, *option, "--dry-run")
         refused(done, 2, "at most 64 letters, and no control characters")
+
+
+def test_current_against_the_voltage_is_refused_where_no_word_says_its_sign(store: Store, tmp_path: Path) -> None:
+    """A table without kinds of steps whose positive current discharges is seen by the voltage, which every cell has."""
+    path = half_cycles(tmp_path / "a.bdf.csv")
+    lines = [line.rpartition(",")[0] for line in path.read_text().splitlines()]
+    path.write_text("\n".join(lines) + "\n")
+    done = imported(store, path)
+    (sign,) = [one for one in done.decisions if one.what == "sign of the current"]
+    assert "the voltage follows the current at 3 of 3 changes" in sign.told_by
+    turned = [line.split(",") for line in lines[1:]]
+    rows = [",".join([*row[:3], str(-float(row[3])), *row[4:]]) for row in turned]
+    path.write_text("\n".join([lines[0], *rows]) + "\n")
+    with pytest.raises(ImportFailed, match="the voltage falls where the current rises, at 3 of 3 changes"):
+        imported(store, path)
+    run_id = imported(store, path, positive="discharge").run_id
+    assert sample_table(store, run_id)["current_a"][1] == 1e-3

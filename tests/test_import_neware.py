@@ -284,3 +284,16 @@ def test_capacities_in_another_unit_than_the_current_are_left_out(
     assert ("the current over time to 1 mAh" in decided(done).get("capacity", "")) is is_left_out
     (step,) = RunData(store, done.run_id).steps
     assert step.executed.capacity_ah == pytest.approx(1e-3)
+
+
+def test_second_column_for_one_thing_and_a_column_without_values_are_told(store: Store, tmp_path: Path) -> None:
+    """Of two currents the first one counts, and the other is named; a current that is blank is not said to be none."""
+    heads, *lines = vendor_text(False).decode().split("\r\n")[:-1]
+    both = [f"{heads},Cur(A)", *(f"{line},7" for line in lines)]
+    (tmp_path / "a.csv").write_text("\n".join(both) + "\n")
+    done = imported(store, tmp_path / "a.csv", zone=UTC_ZONE)
+    assert decided(done)["columns"] == "Cur(A) was passed over (Current(mA) is for the same, and is first)"
+    assert sample_table(store, done.run_id)["current_a"][3] == 0.000157
+    blank = [heads, *(",".join(["" if at == 6 else one for at, one in enumerate(line.split(","))]) for line in lines)]
+    (tmp_path / "b.csv").write_text("\n".join(blank) + "\n")
+    assert "unknown" in decided(imported(store, tmp_path / "b.csv", zone=UTC_ZONE))["sign of the current"]

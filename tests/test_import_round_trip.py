@@ -14,7 +14,7 @@ from polars.testing import assert_frame_equal
 from orchestrator.importing.importing import import_file
 from orchestrator.importing.outcome import Imported
 from orchestrator.importing.read_run import ImportOptions
-from orchestrator.store import Store, open_store
+from orchestrator.store import SpectrumPoint, Store, open_store
 from orchestrator.tables.impedance_table import impedance_table
 from orchestrator.tables.sample_table import sample_table
 from tests.changed_samples import CHANGES, PLACES, change
@@ -83,11 +83,14 @@ def test_columns_of_the_vendor_come_in_as_far_as_they_say(
     assert_frame_equal(rows.select(times), wanted.select(times), rel_tol=0.0, abs_tol=0.0005)
 
 
+@pytest.mark.parametrize("last_ohm", [-0.5, -17.16, -1e-9 / 3])
 @pytest.mark.parametrize("name", ["impedance-csv", "chi-txt"])
-def test_spectrum_comes_in_exactly(store: Store, tmp_path: Path, name: str) -> None:
-    """Frequencies and both parts are the same numbers; when it was measured is in one of the two formats."""
+def test_spectrum_comes_in_exactly(store: Store, tmp_path: Path, name: str, last_ohm: float) -> None:
+    """Frequencies and both parts are the same numbers, of any digits; when it was measured is in one of the two."""
     run_id = made(store)
     add_spectrum(store, run_id)
+    with store.transaction() as connection:
+        connection.execute("UPDATE spectrum SET z_imag_ohm = ? WHERE sequence = 31", (last_ohm,))
     wanted = impedance_table(store, run_id)
     began_unix_s = wanted["unix_time_s"][0]
     path = exported(store, run_id, name, tmp_path).files[0]
@@ -96,6 +99,22 @@ def test_spectrum_comes_in_exactly(store: Store, tmp_path: Path, name: str) -> N
         rows = impedance_table(target, imported(target, path, **options).run_id)
     same = ["frequency_hz", "z_real_ohm", "z_imag_ohm", "unix_time_s"]
     assert_frame_equal(rows.select(same), wanted.select(same), check_exact=True)
+
+
+@pytest.mark.parametrize("last_z_imag_ohm", [-17.16, -0.5, -1.25e-07, -2.0])
+def test_spectrum_of_any_last_number_comes_in(store: Store, tmp_path: Path, last_z_imag_ohm: float) -> None:
+    """Without the end of the last line a text was refused where its last number is shorter than the one before."""
+    run_id = made(store)
+    (measurement,) = store.measurements(run_id)
+    points = [SpectrumPoint(1, 0.0121, 344.2, -18.83), SpectrumPoint(2, 0.01, 347.9, last_z_imag_ohm)]
+    for some in (points, points[1:]):
+        with store.transaction() as connection:
+            connection.execute("DELETE FROM spectrum WHERE test = ?", (measurement.test,))
+        store.add_spectrum(measurement.test, some)
+        path = exported(store, run_id, "chi-txt", tmp_path, force=True).files[0]
+        with open_store(tmp_path / f"in-{len(some)}.db") as target:
+            rows = impedance_table(target, imported(target, path, zone=UTC_ZONE).run_id)
+        assert rows["z_imag_ohm"].to_list() == [point.z_imag_ohm for point in some]
 
 
 def test_whole_store_comes_in_with_all_that_is_known_of_its_runs(store: Store, tmp_path: Path) -> None:

@@ -52,8 +52,8 @@ def judge(*samples: Sample, segment: CyclingSegment = SEGMENT) -> list[tuple[Fin
 
 
 def test_actions_and_verdicts_have_their_order() -> None:
-    """A hold is more than a mark and less than a trip, and no two are one."""
-    assert [action.name for action in Action] == ["MARK", "HOLD", "COMPLETE", "STOP", "TRIP"]
+    """A hold is more than the end of a segment and less than a trip, and no two are one."""
+    assert [action.name for action in Action] == ["MARK", "END_SEGMENT", "HOLD", "COMPLETE", "STOP", "TRIP"]
     assert sorted(Action) == list(Action)
     assert [found.name for found in Verdict] == ["WITHIN", "INVALID", "OUTSIDE_HOST", "OUTSIDE_ABSOLUTE"]
     assert sorted(Verdict) == list(Verdict)

@@ -77,9 +77,14 @@ def test_unknown_units_are_neither_written_nor_read() -> None:
         stepfile.read(stepfile.write(segment(), "x", 0.0, DIALECT))
 
 
-def _neware(**settings: float) -> NewareSettings:
-    units = (UnitSettings(devid=21, subdevid=1),)
-    return NewareSettings(step_files=Path(), step_files_on_bts_pc="", units=units, **settings)
+def _neware(power_per_w: float | None = None, resistance_per_ohm: float | None = None) -> NewareSettings:
+    return NewareSettings(
+        step_files=Path(),
+        step_files_on_bts_pc="",
+        units=(UnitSettings(devid=21, subdevid=1),),
+        power_per_w=power_per_w,
+        resistance_per_ohm=resistance_per_ohm,
+    )
 
 
 def test_tester_refuses_until_its_units_are_set() -> None:

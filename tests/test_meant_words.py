@@ -28,6 +28,18 @@ def _answers(text: str) -> list[str]:
         ("0.05 C", "0.05 c", "steps[1].current: '0.05 C' (upper and lower case matter)"),
         ("0.05 C", "c/20", "steps[1].current: '0.05 C'"),
         ("0.05 C", "1/20 c", "steps[1].current: '0.05 C'"),
+        (
+            "0.05 C",
+            "[0.1, 0.2] C",
+            "steps[1].current: one value; several stand in a block, or in `for_each` around a step",
+        ),
+        (
+            "0.05 C",
+            "[0.1 C, 0.2 C]",
+            "steps[1].current: one value; several stand in a block, or in `for_each` around a step",
+        ),
+        ("voltage: 4.0 V", "capacity: 10 %", "steps[1].until.capacity: '10 % of nominal capacity'"),
+        ("voltage: 4.0 V", "capacity: 10% of capacity", "steps[1].until.capacity: '10 % of nominal capacity'"),
         ("0.05 C", "0.2 mA cm-2", "steps[1].current: '0.2 mA/cm2'"),
         ("0.05 C", "0.2 mA/cm^2", "steps[1].current: '0.2 mA/cm2'"),
         ("0.05 C", "17 mA g-1", "steps[1].current: '17 mA/g'"),
@@ -50,6 +62,7 @@ def test_slip_in_a_step_is_answered_with_what_to_write(right: str, wrong: str, a
     ("text", "answer"),
     [
         ("step:\n" + _STEP, "step: the key 'steps'"),
+        ("parameter: {a: 1 h}\nsteps:\n" + _STEP, "parameter: the key 'parameters'"),
         ("Steps:\n" + _STEP, "Steps: the key 'steps'"),
         ("limit: {}\nsteps:\n" + _STEP, "limit: the key 'limits'"),
         ("limits: {host: {min: 2 V, high: 4 V}}\nsteps:\n" + _STEP, "limits.host.min: the key 'low'"),
@@ -69,6 +82,9 @@ def test_unknown_step_is_answered_with_the_nearest() -> None:
         ("CCCV", "cc_cv"),
         ("Rest", "rest"),
         ("loop", "repeat"),
+        ("DCIR", "dc_resistance"),
+        ("CCD", "critical_current"),
+        ("foreach", "for_each"),
         ("constant current", "constant_current"),
     ):
         (answer,) = _answers(_HEAD + "steps:\n" + _STEP.replace("constant_current", word))

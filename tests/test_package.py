@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import re
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +14,8 @@ from typing import Any
 import polars as pl
 import pytest
 
+from orchestrator.cli.export import _LEAST_SHOWN
+from orchestrator.cli.verify import shown_parts
 from orchestrator.packaging.manifest import read_manifest
 from orchestrator.packaging.opened import is_package, package_store
 from orchestrator.packaging.stored_rows import NOT_OF_A_RUN, run_tables, stored_rows
@@ -160,6 +164,15 @@ def test_package_opens_as_a_store(rig: tuple[Store, str, Path]) -> None:
         assert sample_table(opened, run_id).equals(sample_table(store, run_id))
 
 
+def test_progress_of_hashes_is_counted_in_bytes(
+    rig: tuple[Store, str, Path], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A package of a megabyte was told to have a million records."""
+    monkeypatch.setitem(_LEAST_SHOWN, "bytes", 1)
+    verify(rig[2], shown_parts("p.zip"))
+    assert re.search(r"p.zip: hashes: ([\d,]+) of \1 bytes", capsys.readouterr().err)
+
+
 def test_verify_tells_and_has_a_status(rig: tuple[Store, str, Path], tmp_path: Path) -> None:
     """0 for a sound package, 1 for one that was touched, which is named, 2 for what is none; --json tells the same."""
     _, run_id, package = rig
@@ -180,3 +193,10 @@ def test_verify_tells_and_has_a_status(rig: tuple[Store, str, Path], tmp_path: P
     for other in ("other.zip", "folder", "absent.zip"):
         assert not is_package(tmp_path / other)
         refused(cellrig("verify", tmp_path / other), 2, other)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+def test_pipe_is_no_package(tmp_path: Path) -> None:
+    """A pipe, which nobody may ever write to, is refused and not waited for."""
+    os.mkfifo(tmp_path / "pipe")
+    refused(cellrig("verify", tmp_path / "pipe"), 2, "pipe is a pipe; give a file or a folder")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import tarfile
@@ -114,6 +115,8 @@ def test_extras_are_those_of_the_project() -> None:
     }
     assert declared.pop("all") == {PROJECT["name"]}
     assert {extra: set(names) for extra, names in EXTRAS.items()} == declared
+    page = (ROOT / "docs" / "python.md").read_text("utf-8")
+    assert [extra for extra in declared if not re.search(rf"install '\.\[(.*,)?{extra}\]'", page)] == []
     (everything,) = PROJECT["optional-dependencies"]["all"]
     assert Requirement(everything).extras == set(declared)
 

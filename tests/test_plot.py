@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from drivers.interfaces import Sample
-from orchestrator.report.journal_page import Page, width_mm
+from orchestrator.report.journal_page import Page, style, width_mm
 from orchestrator.report.picture_choices import ChosenCycles, Over, usual_cycles
 from orchestrator.report.picture_sheet import NothingToDraw, PictureOrder
 from orchestrator.report.run_curves import CapacityUnit, MarkKind, capacity_unit, marks_of, over_capacity, over_time
@@ -19,6 +20,7 @@ from orchestrator.report.voltage_axis import stretched_by
 from orchestrator.store import Store, open_store
 from orchestrator.tables.run_data import RunData
 from tests.command_line import cellrig, refused
+from tests.export_rig import add_spectrum
 from tests.run_maker import CELL, CUTS_S, PROGRAM, RunMaker, cycling, program_of
 
 NAN = float("nan")
@@ -118,6 +120,36 @@ def test_temperature_of_the_place_is_a_panel_below_and_its_extremes_stay(store: 
     assert len(draw_runs(store, [data.run.run_id], PictureOrder(Over.TIME))[0].axes) == 2
 
 
+@pytest.mark.parametrize("over", [Over.CYCLE, Over.PLATED])
+def test_points_that_lie_together_stand_clear_of_the_edge(store: Store, over: Over) -> None:
+    """Capacities that a limit sets, or plateaus that do not change, were cut in half by the frame above them."""
+    run_id = made_run(store).run.run_id
+    with store.transaction() as connection:
+        connection.execute("UPDATE sample SET voltage_v = voltage_v * 0.99 WHERE step_count < 6")
+        connection.execute("UPDATE step SET mean_voltage_v = mean_voltage_v * 0.99 WHERE step_count < 6")
+    figure, _ = draw_runs(store, [run_id], PictureOrder(over))
+    figure.draw_without_rendering()
+    axes = figure.axes[0]
+    highest = max(np.nanmax(np.asarray(line.get_ydata(), float)) for line in axes.lines if line.get_marker() == "o")
+    room_px = np.diff(axes.transData.transform([(0.0, highest), (0.0, axes.get_ylim()[1])]), axis=0)[0, 1]
+    assert room_px > 3.2 / 2 / 72 * figure.dpi
+    assert axes.get_ylim()[0] == 0
+
+
+def test_labels_of_three_panels_lie_apart(store: Store) -> None:
+    """In a column's width the label of the temperature touched that of the current above it."""
+    run_id = made_run(store).run.run_id
+    with store.transaction() as connection:
+        connection.execute("UPDATE run SET simulated = 1")
+        connection.execute("UPDATE sample SET temperature_degc = 60.0")
+    with style():
+        figure, _ = draw_runs(store, [run_id], PictureOrder(Over.TIME, temperature=True))
+        figure.draw_without_rendering()
+        boxes = [axes.yaxis.label.get_window_extent() for axes in figure.axes]
+    half_a_letter_px = 7.5 / 2 / 72 * figure.dpi
+    assert all(above.y0 - below.y1 > half_a_letter_px for above, below in pairwise(boxes))
+
+
 def test_regular_peaks_are_no_spikes() -> None:
     """The end of each stripping of a Li/Cu cell reaches a volt: an axis that shows it is as it should be."""
     volts = np.where(np.arange(1000) % 100 == 99, 1.0, -0.05) + np.linspace(0, 1e-3, 1000)
@@ -151,6 +183,16 @@ def test_runs_without_samples_cycles_or_length_are_told_or_drawn(store: Store) -
     for over in (Over.CYCLE, Over.CAPACITY):
         with pytest.raises(NothingToDraw, match=r"R000001 .*--over time"):
             draw_runs(store, [one.run_id], PictureOrder(over))
+
+
+def test_run_of_spectra_alone_is_told_what_draws_them(store: Store) -> None:
+    """A spectrum that was imported has no trace over time."""
+    data = made_run(store)
+    add_spectrum(store, data.run.run_id)
+    with store.transaction() as connection:
+        connection.execute("DELETE FROM sample")
+    with pytest.raises(NothingToDraw, match="cellrig spectra R000001 draws its spectra"):
+        draw_runs(store, [data.run.run_id], PictureOrder(Over.TIME))
 
 
 @pytest.mark.parametrize("over", [Over.TIME, Over.CAPACITY])

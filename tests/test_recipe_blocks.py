@@ -255,6 +255,10 @@ def test_record_and_temperature_of_a_block_are_those_of_its_steps() -> None:
     [
         ("step: gitt, direction: charge, current: C/5, rest: 1 h, voltage: 4 V, times: 5", "either time or capacity"),
         ("step: pulse, direction: charge, current: C/5, time: 1 s, rest: 1 h, low: 4 V, high: 3 V", "low below high"),
+        (
+            "step: critical_current, current: [1, 2, 3] mA, time: 1 h, cycles: 400, low: -0.4 V, high: 0.4 V",
+            "at most 1000 cycles in all",
+        ),
         ("step: watched_rest, time: 25 h, look_every: 2 h, voltage_below: 3 V", "a whole number of looks"),
         ("step: watched_rest, time: 25 h, drift_below: 1 mV/h, voltage_below: 3 V", "either of them"),
         ("step: rate_test, current: [], low: 1 V, high: 4 V", "steps[1].current: saw an empty list"),

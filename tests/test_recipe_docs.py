@@ -22,7 +22,8 @@ _BLOCKS = re.findall(r"```yaml\n(.*?)```", _GUIDE, re.DOTALL)
     "module",
     [
         *("", ".quantities", ".loading", ".resolve", ".channel_envelope", ".forecast"),
-        *(".likely_slips", ".loads", ".normalised", ".plausibility", ".usual_bands"),
+        *(".cell_amounts", ".likely_slips", ".loads", ".normalised", ".plausibility", ".usual_bands"),
+        *(".blocks", ".expansion.parameters", ".value_lists"),
     ],
 )
 def test_session_in_a_docstring_runs(module: str) -> None:

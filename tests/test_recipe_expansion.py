@@ -144,6 +144,17 @@ def test_slip_around_parameters_is_told_at_its_line(right: str, wrong: str, told
     assert _told(Document("mine.yaml", text))[0].startswith(told)
 
 
+def test_parameter_of_the_title_alone_is_used_nowhere() -> None:
+    """A title that says another current than flows would be believed; what a person is asked to do is no title."""
+    rest = "- {step: rest, until: {time: 1 h}}\n"
+    steps = f"steps:\n{rest}- {{step: prompt, text: Set $bath.}}\n{rest}"
+    text = f"{_HEAD.replace('Mine', 'At $current')}parameters: {{current: 1 mA, bath: 40 degC}}\n{steps}"
+    (told,) = _told(Document("mine.yaml", text))
+    assert told.startswith("5: parameters.current: saw a parameter that is used nowhere")
+    recipe = recipe_of(_set(text.replace("current: 1 mA, ", ""), bath="50 degC"))
+    assert getattr(recipe.steps[1], "text", "") == "Set 50 degC."
+
+
 def test_fault_of_an_expanded_step_is_told_once_at_the_line_as_written() -> None:
     """Three passes have one line; a fault that only the cell shows has it too."""
     steps = "steps:\n- step: for_each\n  values: {it: [1 h, 2 h, 3 h]}\n  steps:\n"
@@ -183,6 +194,16 @@ def test_more_steps_than_can_be_judged_are_refused() -> None:
     text = f"{_HEAD}steps:\n- step: for_each\n  values: {{a: from 1 to 900 in steps of 1 s}}\n  steps:\n  - {inner}\n"
     (told,) = _told(Document("mine.yaml", text))
     assert "saw more than 3000 steps" in told
+
+
+def test_more_keys_than_can_be_judged_are_refused() -> None:
+    """Few steps of many keys are bounded as well, before they are made."""
+    keys = ", ".join(f"k{n}: $a" for n in range(200))
+    text = (
+        f"{_HEAD}steps:\n- step: for_each\n  values: {{a: from 1 to 900 in steps of 1 s}}\n  steps:\n  - {{{keys}}}\n"
+    )
+    (told,) = _told(Document("mine.yaml", text))
+    assert "more than 100000 keys and values once it is expanded" in told
 
 
 def test_phase_gives_its_steps_what_they_do_not_have() -> None:

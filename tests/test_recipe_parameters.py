@@ -6,6 +6,9 @@ import json
 import re
 from pathlib import Path
 
+import pytest
+
+from orchestrator.client.order_body import order_of_files
 from orchestrator.runs.order_files import EarlierRun, OrderFiles, order_files
 from orchestrator.runs.request import RunRequest
 from orchestrator.store import Origins, Store
@@ -94,6 +97,24 @@ async def test_page_that_orders_asks_what_may_be_set_and_what_becomes_of_it(clie
     assert (wrong["plain"], wrong["faults"][0]["line"], len(wrong["parameters"])) == (None, 6, 2)
     await client.post("/recipes/opened", {}, 422)
     assert (await client.get("/runs"))["runs"] == []
+
+
+def test_order_of_a_document_brings_all_of_it() -> None:
+    """A run like one of another store has its included files and its values; what is set now comes last."""
+    recipe = Document("mine.yaml", _RECIPE, (("shared.yaml", _SHARED),), (("current", "0.3 mA/cm2"),))
+    body = order_of_files(recipe, None, ["time=2 h"])
+    assert body["recipe_included"] == {"shared.yaml": _SHARED}
+    assert body["set"] == ["current=0.3 mA/cm2", "time=2 h"]
+
+
+_STEPS_SHOWN = [block for block in re.findall(r"```text\n(- .*?)```", _GUIDE, re.DOTALL) if "include:" not in block]
+
+
+@pytest.mark.parametrize("steps", _STEPS_SHOWN)
+def test_steps_that_the_guide_shows_are_sound(steps: str) -> None:
+    """Each of them, in a recipe of its kind of cell."""
+    kind = "lfp" if "formation" in steps else "li-li"
+    assert parse_recipe(f"{_HEAD.replace('li-li', kind)}steps:\n{steps}").steps
 
 
 def test_command_line_sets_shows_and_keeps_parameters(tmp_path: Path) -> None:

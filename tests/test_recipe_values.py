@@ -42,3 +42,11 @@ def test_capacity_of_a_cell_is_no_share_of_itself() -> None:
     text = "name: one\nkind: lfp\nnominal_capacity: 10 % of nominal capacity\nworking_electrode: W\n"
     with pytest.raises(RecipeError, match="a share of the nominal capacity"):
         parse_cell(f"{text}counter_electrode: C\nelectrolyte: E\n")
+
+
+def test_share_of_the_nominal_capacity_decides_too() -> None:
+    """A loop ends when its cell gives less than half of 0.187 mAh."""
+    loop = "- step: repeat\n  times: 3\n  until: {capacity_below: 50 % of nominal capacity}\n  steps:\n"
+    inside = _RECIPE.partition("steps:\n")[2].replace("- step", "  - step").replace("\n  ", "\n    ")
+    program = resolve(parse_recipe(f"{_RECIPE.partition('steps:')[0]}steps:\n{loop}{inside}"), load_cell("bare-lfp"))
+    assert [branch.below for segment in program.segments for branch in segment.after] == [9.35e-5] * 3

@@ -14,6 +14,8 @@ from orchestrator.analysis.replicates import not_comparable, statistics
 from orchestrator.analysis.summary import summarize
 from orchestrator.cli.analysis_tables import text_tables
 from orchestrator.events import EventKind
+from orchestrator.importing.importing import import_file
+from orchestrator.importing.read_run import ImportOptions
 from orchestrator.report.blocks import Block, Chapter, Heading, Pictures, Report, Words, facts, table, thinned
 from orchestrator.report.blocks_html import page
 from orchestrator.report.blocks_pdf import pdf
@@ -21,9 +23,13 @@ from orchestrator.report.group_by import GroupBy
 from orchestrator.report.journal_page import style
 from orchestrator.report.run_report import ReportOrder, comparison, contents_of, group_of, report
 from orchestrator.store import Store, open_store
+from orchestrator.store.origins import Origin, Origins
 from orchestrator.tables.run_data import RunData
+from protocols.document import Document
+from protocols.loading import cell_document
 from protocols.program import Program
 from tests.command_line import cellrig, refused
+from tests.import_rig import half_cycles, imported
 from tests.run_maker import CELL, CUTS_S, PROGRAM, START_UNIX_S, RunMaker, cycling, program_of
 
 SHORT = program_of(cycling(2))
@@ -109,13 +115,29 @@ def test_report_tells_every_interruption_and_the_limits(store: Store) -> None:
         assert "nobody measured it" in words
 
 
+def test_cell_is_told_as_its_file_says(store: Store) -> None:
+    """Both electrodes, the electrolyte and what people wrote as metadata; without the file what the program knows."""
+    run_id, other, old = (made(store) for _ in range(3))
+    Origins(store).add(run_id, Origin(cell=cell_document("coated-lfp")))
+    Origins(store).add(old, Origin(cell=Document("old.yaml", "name: of another version")))
+    with style():
+        told, *without = (words_of(page(reported(store, each))) for each in (run_id, other, old))
+    assert "electrolyte PEO-LiTFSI, about 2.4e-4 S/cm" in told
+    assert "working electrode LiFePO4 on Al foil counter electrode Li foil, coated (DCPL)" in told
+    assert "case CR2032" in told
+    assert not [words for words in without if "counter electrode" in words]
+
+
 def test_verdict_stands_with_the_numbers_it_was_found_by(store: Store) -> None:
     """A finding is told with its run time and its evidence, each with its unit."""
     run_id = made(store)
     data = '{"action": "complete", "time_s": 180.0, "before_ohm": 640.6094, "after_ohm": 3.69, "current_ma": -0.157}'
     store.add_event(run_id, EventKind.CELL_SHORTED, "shorted since 0.05 h", START_UNIX_S + 180, data_json=data)
+    seen = '{"verdict": "soft short", "cycle": 1, "present": false}'
+    store.add_event(run_id, EventKind.SOFT_SHORT, "soft short, first seen in cycle 1", START_UNIX_S, data_json=seen)
     with style():
         told = words_of(page(reported(store, run_id)))
+    assert "present" not in told
     assert "0.050 h cell shorted shorted since 0.05 h before 640.6 ohm, after 3.69 ohm, current -0.157 mA" in told
 
 
@@ -155,6 +177,36 @@ def test_runs_that_are_not_comparable_are_not_averaged_in_silence(store: Store) 
     for reason in ("different recipes", "different areas: 1 to 1.2 cm2", "R000004 is stopped", "(11111111)"):
         assert reason in reasons
     assert 'class="warning">These runs are not comparable as they are: different recipes' in compared(store, *runs)
+
+
+def test_runs_from_files_of_other_programs_have_no_recipe_to_differ_in(store: Store, tmp_path: Path) -> None:
+    """Their recipes are not known: the names of two files were called different recipes, the cells of no reality."""
+    runs = []
+    for name, current_a in (("a.csv", 0.001), ("b.csv", 0.002)):
+        lines = [f"{5 * n},{3 + n / 100},{current_a if n < 10 else -current_a}" for n in range(20)]
+        (tmp_path / name).write_text("\n".join(("Test Time / s,Voltage / V,Current / A", *lines, "")))
+        runs.append(str(imported(store, tmp_path / name, started_unix_s=1.7e9).run_id))
+    (reason,) = not_comparable([RunData(store, run_id) for run_id in runs])
+    assert reason == f"recipes that are not known: {runs[0]}, {runs[1]} from files of other programs"
+    with style():
+        told = words_of(page(reported(store, *runs)))
+    assert f"cellrig, report on stored runs; from files of other programs: {runs[0]}, {runs[1]}" in told
+    assert "not known whether simulated" not in told
+
+
+def test_run_that_was_imported_again_is_no_replicate_of_itself(store: Store, tmp_path: Path) -> None:
+    """A cell whose records are there twice is said to be one cell, and no deviation of nothing is believed."""
+    path = half_cycles(tmp_path / "a.bdf.csv")
+    runs = [imported(store, path).run_id]
+    (again,) = import_file(store, path, ImportOptions(), by="", progress=lambda _done, _all: None, again=True)
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / path.name).write_text(path.read_text().replace("-0.0009", "-0.0008"))
+    runs = [*runs, again.run_id, imported(store, other / path.name).run_id]
+    reasons = not_comparable([RunData(store, run_id) for run_id in runs])
+    assert "the same records, of one cell: R000001 and R000002" in reasons
+    assert not any("same records" in one for one in not_comparable([RunData(store, run_id) for run_id in runs[1:]]))
+    assert "the same records, of one cell: R000001 and R000002" in compared(store, *runs)
 
 
 def test_groups_are_by_cell_or_by_label_without_its_number(store: Store) -> None:
@@ -224,6 +276,14 @@ def test_pdf_has_whole_rows_a_head_on_each_page_and_captions_by_their_pictures()
     assert [f"page {n}" in words for n, words in enumerate(pages, 1)] == [True] * len(pages)
 
 
+def test_value_and_unit_stand_in_one_line_of_a_pdf() -> None:
+    """However long the other columns are: the hour of a finding stood a line below its number."""
+    rows = [("58.348\N{NO-BREAK SPACE}h", "soft short suspected", "what was seen of it " * 20, "its evidence " * 20)]
+    chapter = Chapter("c", [table(("at", "verdict", "what was seen", "evidence"), rows)])
+    (sheet,) = PdfReader(BytesIO(pdf(Report("g", "k", "t", (chapter,))))).pages
+    assert "58.348 h" in [" ".join(line.split()) for line in sheet.extract_text().splitlines()]
+
+
 def test_a_row_longer_than_a_page_goes_on_on_the_next() -> None:
     """What an instrument says at length is neither cut nor the end of the report."""
     text = " ".join(f"word{n}" for n in range(3000))
@@ -238,6 +298,14 @@ def test_title_that_two_pages_share_is_whole_and_one_line_of_the_outline() -> No
     document = pdf(Report("g", "k", "t", (Chapter(title, [Words("w")]),)))
     assert set(title.split()) <= set(" ".join(words_of_pdf(document)).split())
     assert len(PdfReader(BytesIO(document)).outline) == 1
+
+
+def test_short_words_of_a_table_are_not_parted() -> None:
+    """A label such as ``bare-1`` was parted behind its hyphen; a path may be, and sentences are."""
+    rows = [("bare-1", "two words", "/a/path/that/is/long/enough-to-be-parted", "3.2")]
+    text = page(Report("g", "k", "t", (Chapter("c", [table(("label", "b", "c", "d"), rows, (3,))]),))).decode()
+    classes = dict(re.findall(r'<td data-head="(.)[^"]*"(?: class="(\w+)")?>', text))
+    assert classes == {"l": "word", "b": "", "c": "", "d": "number"}
 
 
 def test_long_tables_are_thinned_evenly_and_say_so() -> None:

@@ -1,6 +1,7 @@
 """Simulated runs are kept out of the stores of real cells, and pictures say what is simulated."""
 
 import asyncio
+import json
 import sys
 from pathlib import Path
 
@@ -82,6 +83,21 @@ def test_store_of_a_service_takes_no_simulated_run(tmp_path: Path) -> None:
                 check_takes_simulated(tmp_path / "new.db")
 
     asyncio.run(served())
+
+
+def test_one_store_serves_simulated_runs_and_those_who_look(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who sets ``CELLRIG_STORE`` to the store of simulated runs runs into that, and not into one beside it."""
+    own = tmp_path / "lab-simulated.db"
+    recipe = tmp_path / "recipe.yaml"
+    recipe.write_text(RECIPE.replace("times: 2", "times: 1"), encoding="utf-8")
+    for named in (tmp_path / "lab.db", own):
+        monkeypatch.setenv("CELLRIG_STORE", str(named))
+        assert f"--store {own}" in cellrig("run", recipe, *PLACE).stdout
+    assert [path.name for path in tmp_path.glob("*.db")] == [own.name]
+    assert len(json.loads(cellrig("runs", "--json").stdout)["runs"]) == 2
+    with open_store(own) as store, store.transaction() as connection:
+        connection.execute("UPDATE run SET simulated = 0")
+    refused(cellrig("run", recipe, *PLACE), 1, "a simulated run does not go there: name another file")
 
 
 @pytest.mark.parametrize("simulated", [False, None])

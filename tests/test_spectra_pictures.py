@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import combinations
 from pathlib import Path
 
 import matplotlib.figure
@@ -105,6 +106,15 @@ def test_words_of_nyquist_stay_inside_and_the_bar_is_as_high_as_the_axes(
     assert (beside.y0, beside.y1) == pytest.approx((frame.y0, frame.y1))
 
 
+def test_words_of_nyquist_do_not_lie_over_each_other(tmp_path: Path, drawn: list[matplotlib.figure.Figure]) -> None:
+    """The last frequency of a diffusion tail was written over the one on the arc before it."""
+    spectrum = spectrum_of(lithium_cell("coated-li-li").impedance_ohm)
+    save(nyquist([Drawn(0, spectrum)], "title"), tmp_path / "n.png")
+    boxes = [text.get_window_extent() for text in drawn[0].axes[0].texts]
+    assert len(boxes) >= 4
+    assert not [1 for one, other in combinations(boxes, 2) if one.overlaps(other)]
+
+
 def test_bode_has_modulus_above_phase_over_the_logarithm_of_frequency(
     tmp_path: Path, drawn: list[matplotlib.figure.Figure]
 ) -> None:
@@ -125,6 +135,7 @@ def test_resistances_stand_at_their_cycles_and_a_short_is_a_cross(
 ) -> None:
     """First halves stand half a cycle before second ones, and a spectrum without an arc invents no resistance."""
     save(resistance_over_cycles(ROWS, HALVES, "title"), tmp_path / "r.png")
+    assert all(float(tick).is_integer() for tick in drawn[0].axes[0].get_xticks())
     lines = {line.get_label(): line for line in drawn[0].axes[0].lines}
     assert numbers(lines["half-cycle, mean |V| / |I|"].get_xdata())[:4] == [0.5, 1.0, 1.5, 2.0]
     assert numbers(lines["no arc: shorted"].get_xdata()) == [4]

@@ -22,6 +22,7 @@ COMMANDS = [
     ["import", __file__], ["plot", "R000001"], ["analyse", "R000001"], ["report", "R000001"],
     ["export", "R000001", "--to", "csv"], ["cell", "list"], ["cell", "show", "bare-lfp"],
     ["store", "check"], ["store", "backup"], ["store", "upgrade"], ["recipe", "show", "--run", "R000001"],
+    ["recipe", "forecast", "--run", "R000001"],
     ["bench", "check"], ["serve", "--simulate"], ["morning"],
     ["archive", "R000001"], ["unarchive", "R000001"],
     ["notices", "list"], ["notices", "ack", "1"], ["notices", "watch-service", "--bench", "bench.toml"],

@@ -2,10 +2,9 @@
 
 ::
 
-    import polars as pl
     from orchestrator import analysis
 
-    samples = pl.read_parquet("R000005.parquet")
+    samples = analysis.read_table("R000005.bdf.parquet")  # an export: csv, bdf-csv, bdf-parquet or xlsx
     cell = analysis.CellFacts("lfp-17", "lfp", active_mass_mg=1.10)
     cycles = analysis.cycle_table(samples, cell)
     print(analysis.to_frame(cycles, analysis.CycleRow))
@@ -47,6 +46,7 @@ if TYPE_CHECKING:
     from orchestrator.analysis.step_resistance import ResistanceRow, StepResistances, step_resistances
     from orchestrator.analysis.step_statistics import StepRow, StepTable, step_rows
     from orchestrator.shorts import SymmetricCell
+    from orchestrator.tables.table_files import NotATable, read_table
     from protocols.program import CellFacts
 
 __all__ = [
@@ -56,6 +56,7 @@ __all__ = [
     "CycleTable",
     "HysteresisRow",
     "NoSuchTable",
+    "NotATable",
     "OverpotentialRow",
     "Overpotentials",
     "Part",
@@ -85,6 +86,7 @@ __all__ = [
     "mean_efficiency",
     "overpotentials",
     "rate_table",
+    "read_table",
     "reservoir_tests",
     "retention",
     "short_findings",
@@ -122,6 +124,7 @@ _HOMES = {
     "orchestrator.analysis.step_resistance": ("ResistanceRow", "StepResistances", "step_resistances"),
     "orchestrator.analysis.step_statistics": ("StepRow", "StepTable", "step_rows"),
     "orchestrator.shorts": ("SymmetricCell",),
+    "orchestrator.tables.table_files": ("NotATable", "read_table"),
     "protocols.program": ("CellFacts",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}

@@ -4,7 +4,7 @@
 - A number that a run does not have is never guessed: its run is named. Of the time to a short this leaves out the cells
   that lived, and the mean is then a lower bound.
 - Runs are comparable that executed the same recipe on one kind of cell, all simulated or all real, ended by themselves,
-  with areas and loadings within ``SAME_SIZE`` and mean temperatures within ``SAME_DEGC``.
+  with areas and loadings within ``SAME_SIZE`` and mean temperatures within ``SAME_DEGC``, each with its own records.
 """
 
 from __future__ import annotations
@@ -48,15 +48,36 @@ def statistics(values: Mapping[str, float | None]) -> Statistics:
 def not_comparable(runs: Sequence[RunData]) -> list[str]:
     """Return every reason why numbers of these runs are not comparable, a sentence each; none: they are."""
     cells = {data.run.run_id: data.program.cell for data in runs}
+    # A file of another program has no recipe: the name of the run's is that of the file.
+    known = [data for data in runs if data.program.segments]
+    unknown = ", ".join(data.run.run_id for data in runs if not data.program.segments)
     reasons = [
-        _differs("recipes", {data.run.run_id: _recipe(data, runs) for data in runs}),
+        _differs("recipes", {data.run.run_id: _recipe(data, known) for data in known}),
+        f"recipes that are not known: {unknown} from files of other programs" if unknown else "",
         _differs("kinds of cells", {run_id: cell.kind for run_id, cell in cells.items()}),
         _differs("origins", {data.run.run_id: _KINDS[data.run.simulated] for data in runs}),
         _spread("areas", "cm2", {run_id: cell.area_cm2 for run_id, cell in cells.items()}),
         _spread("loadings", "mg/cm2", {data.run.run_id: _loading(data) for data in runs}),
         _temperatures({data.run.run_id: data.temperatures.mean_degc for data in runs}),
     ]
+    reasons.append(_twice(runs))
     return [reason for reason in reasons if reason] + [_end(data) for data in runs if _end(data)]
+
+
+def _twice(runs: Sequence[RunData]) -> str:
+    """Name runs that have the same records: one that was imported, or imported again, is no second cell."""
+    alike: dict[object, list[RunData]] = {}
+    for data in runs:
+        lasts = [test.last for test in data.tests if test.last is not None]
+        if lasts:
+            records = [(round(last.time_s, 3), last.voltage_v, last.current_a) for last in lasts]
+            alike.setdefault((data.temperatures.samples, *records), []).append(data)
+    told = [
+        " and ".join(data.run.run_id for data in found)
+        for found in alike.values()
+        if len(found) > 1 and any(data.run.imported_from is not None for data in found)
+    ]
+    return f"the same records, of one cell: {'; '.join(told)}" if told else ""
 
 
 def _recipe(data: RunData, runs: Sequence[RunData]) -> str:

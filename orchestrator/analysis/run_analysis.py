@@ -82,7 +82,7 @@ class AnalysisOrder:
 
     ``reference`` is the cycle with which capacities are compared, None: the first that the cell's own voltage ended.
     ``length_um`` is the diffusion length of a titration, None: no coefficient. ``peak_cycles`` are the cycles of which
-    dQ/dV is made, empty: the first and the last whole one.
+    dQ/dV is made, None: the first and the last whole one.
     """
 
     parts: tuple[Part, ...] = ()
@@ -91,7 +91,7 @@ class AnalysisOrder:
     delay_s: float = DELAY_S
     length_um: float | None = None
     smoothing_v: float = SMOOTHING_V
-    peak_cycles: tuple[int, ...] = ()
+    peak_cycles: tuple[int, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +125,9 @@ def analyse(data: RunData, order: AnalysisOrder | None = None) -> RunAnalysis:
     meant = parts_of(cell.kind)
     work = _Work(data, order, cycle_rows(data.cycle_sums, cell))
     if wrong := [part for part in order.parts if part not in meant]:
-        raise ValueError(f"{data.run.run_id}: {wrong[0]} has no meaning for a {cell.kind} cell; ask {', '.join(meant)}")
+        raise ValueError(
+            f"{data.run.run_id}: {wrong[0]} has no meaning for cells of kind {cell.kind}; ask {', '.join(meant)}"
+        )
     wanted = [part for part in meant if (part in order.parts if order.parts else part not in _FITTED)]
     if cell.kind in WITHOUT_A_VOLTAGE and Part.CYCLES in wanted:
         work.remarks.append(f"a {cell.kind} cell has no energy efficiency: all that it takes is heat, both ways")
@@ -233,7 +235,7 @@ def _resistances(work: _Work, found: StepResistances) -> Sequence[Any]:
 
 
 def _peak_cycles(work: _Work) -> Sequence[int]:
-    if work.order.peak_cycles:
+    if work.order.peak_cycles is not None:
         return work.order.peak_cycles
     whole = [row.cycle for row in work.cycles if None not in (row.charge_end_reason, row.discharge_end_reason)]
     return whole[:1] + whole[-1:]

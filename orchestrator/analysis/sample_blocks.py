@@ -174,7 +174,8 @@ def block_of(table: Table) -> SampleBlock:
     for name, alias in _ALIASES.items():
         names |= {name} if alias in names else set()
     if missing := [name for name in _REQUIRED if name not in names]:
-        raise NoSuchTable(f"the table has no column {missing[0]!r}; an analysis needs {', '.join(_REQUIRED)}")
+        needs = f"the table has no column {missing[0]!r}; an analysis needs {', '.join(_REQUIRED)}"
+        raise NoSuchTable(f"{needs}. A file of the Battery Data Format is read by analysis.read_table(path)")
     columns: dict[str, NDArray[Any]] = {name: _numbers(table, names, name, np.float64) for name in _FLOATS}
     columns |= {name: _numbers(table, names, name, np.int64) for name in _INTS}
     _check_order(table, names, columns)

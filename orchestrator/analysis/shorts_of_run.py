@@ -20,7 +20,9 @@ from dataclasses import dataclass, replace
 from orchestrator.analysis.overpotential import OverpotentialRow
 from orchestrator.analysis.sample_blocks import SampleBlock, StepSamples, Table, WholeSteps
 from orchestrator.shorts import ShortFinding, ShortKind, ShortWatch, StepFacts, SymmetricCell
+from orchestrator.shorts.run_shorts import symmetric_cell
 from protocols.half_cycles import PULSE_S
+from protocols.program import CellFacts
 
 EARLY_CUTOFF = "early cutoff"
 """How the failure of a cell is called that polarises so far that its cutoff ends a half-cycle before its set time."""
@@ -63,8 +65,8 @@ class CriticalCurrent:
 class SymmetricShorts:
     """Feeds the records of a Li/Li run to the rule for shorts, incrementally."""
 
-    def __init__(self, cell: SymmetricCell) -> None:
-        self._watch = ShortWatch(cell)
+    def __init__(self, cell: SymmetricCell | CellFacts) -> None:
+        self._watch = ShortWatch(symmetric_cell(cell) if isinstance(cell, CellFacts) else cell)
         self._whole = WholeSteps()
         self._found: list[ShortFinding] = []
         self._before: StepSamples | None = None
@@ -103,8 +105,11 @@ class SymmetricShorts:
         return list(self._found)
 
 
-def short_findings(table: Table, cell: SymmetricCell) -> list[ShortFinding]:
-    """Return what the rule for shorts finds in a table of a Li/Li cell; some 300,000 records a second."""
+def short_findings(table: Table, cell: SymmetricCell | CellFacts) -> list[ShortFinding]:
+    """Return what the rule for shorts finds in a table of a Li/Li cell; some 300,000 records a second.
+
+    ``SymmetricCell`` can also say the cell's temperature and the resistance of its electrolyte.
+    """
     shorts = SymmetricShorts(cell)
     shorts.feed(table)
     shorts.finish()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,6 +16,7 @@ from orchestrator.cli.tables import printable
 
 if TYPE_CHECKING:
     from orchestrator.analysis.run_analysis import RunAnalysis
+    from orchestrator.tables.run_data import RunData
 
 _USUAL_LAST = 12
 
@@ -31,7 +33,12 @@ Tables = Annotated[
 ]
 Reference = Annotated[
     int | None,
-    typer.Option("--reference", metavar="CYCLE", min=1, help="The cycle with which capacities are compared."),
+    typer.Option(
+        "--reference",
+        metavar="CYCLE",
+        min=1,
+        help="The cycle with which capacities are compared; else the first whole one.",
+    ),
 ]
 EndOfLife = Annotated[
     float, typer.Option("--end-of-life", metavar="PART", min=0.01, max=0.99, help="Part of it at which life ends.")
@@ -97,13 +104,13 @@ def analyse(
     with open_store(store, read_only=True) as opened:
         for run_id in dict.fromkeys(run_ids):
             data = RunData(opened, run_id)
-            order = AnalysisOrder(
-                parts, reference, end_of_life, delay, length_um, smoothing_mv / 1e3, _cycles(cycles, data)
-            )
+            chosen, absent = (None, "") if cycles is None else _cycles(cycles, data)
+            order = AnalysisOrder(parts, reference, end_of_life, delay, length_um, smoothing_mv / 1e3, chosen)
             try:
-                found.append(analysis_of(data, order))
+                done = analysis_of(data, order)
             except ValueError as err:
                 fail(str(err), FAILED)
+            found.append(replace(done, remarks=(*done.remarks, absent)) if absent else done)
     files = [] if csv is None else _write(found, csv, force=force)
     _print(found, files, columns.value if columns else "", last or None, json=json)
 
@@ -122,19 +129,17 @@ def _print(found: list[RunAnalysis], files: list[Path], chosen: str, last: int |
         typer.echo(printable(str(path)))
 
 
-def _cycles(text: str | None, data: object) -> tuple[int, ...]:
-    """Read --cycles for a run. Raises BadParameter."""
+def _cycles(text: str, data: RunData) -> tuple[tuple[int, ...], str]:
+    """Read --cycles for a run; say in words which of them it does not have. Raises BadParameter."""
     from orchestrator.report.picture_choices import ChosenCycles
-    from orchestrator.tables.run_data import RunData
 
-    if text is None or not isinstance(data, RunData):
-        return ()
     try:
         chosen = ChosenCycles.parse(text)
     except ValueError as err:
         raise typer.BadParameter(f"--cycles: {err}") from err
     there = [cycle.cycle for cycle in data.cycles]
-    return tuple(chosen.of(there, [cycle.cycle for cycle in data.cycles if cycle.is_whole]))
+    absent = f"no cycle {', '.join(missing)} in this run" if (missing := chosen.missing(there)) else ""
+    return tuple(chosen.of(there, [cycle.cycle for cycle in data.cycles if cycle.is_whole])), absent
 
 
 def _write(found: list[RunAnalysis], folder: Path, *, force: bool) -> list[Path]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from enum import Enum
@@ -216,7 +217,7 @@ _TABLES: Mapping[Part, tuple[str, tuple[_Shown, ...]]] = {
 def print_analysis(found: RunAnalysis, chosen: str = "", last: int | None = None) -> None:
     """Print the tables of a run, of long ones the last rows, and what is to be known of them."""
     simulated = " (simulated)" if found.simulated else ""
-    say(f"{found.run_id}, {found.label}, a {found.kind} cell{simulated}")
+    say(f"{found.run_id}, {found.label}, cell of kind {found.kind}{simulated}")
     for part, rows in found.tables.items():
         if part is Part.RESERVOIR:
             print_reservoirs([_plain_row(row) for row in rows], chosen)
@@ -225,9 +226,11 @@ def print_analysis(found: RunAnalysis, chosen: str = "", last: int | None = None
         kept = rows if last is None else rows[max(0, len(rows) - last) :]
         if len(kept) < len(rows):
             title += f", the last {len(kept)} of {len(rows)}; --last 0 for all"
-        print_table(
-            [shown.column for shown in columns], [[shown.of(row) for shown in columns] for row in kept], title, chosen
-        )
+        heads = [shown.column for shown in columns]
+        texts, told = _remarks_below(heads, [[shown.of(row) for shown in columns] for row in kept])
+        print_table(heads, texts, title, chosen)
+        if told:
+            say(told, 2)
         if not kept:
             say("nothing of it in this run", 2)
     if not found.tables:
@@ -250,11 +253,24 @@ def text_tables(found: RunAnalysis, part: Part) -> list[TextTable]:
     return [_text_table([one.column for one in shown], [[one.of(row) for one in shown] for row in kept], title, note)]
 
 
+def _remarks_below(
+    columns: Sequence[Column], rows: Sequence[Sequence[object]]
+) -> tuple[Sequence[Sequence[object]], str]:
+    """Take a remark that most rows share out of them, if every row has one; it is said once, below the table."""
+    at = next((n for n, column in enumerate(columns) if column.name == "remark"), None)
+    told = Counter(row[at] for row in rows) if at is not None else Counter[object]()
+    if at is None or not told or None in told or "" in told:
+        return rows, ""
+    ((said, count),) = told.most_common(1)
+    if count < len(rows) and count <= len(rows) / 2:
+        return rows, ""
+    where = "In each row" if count == len(rows) else "In each row without another remark"
+    return [[*row[:at], None if row[at] == said else row[at], *row[at + 1 :]] for row in rows], f"{where}: {said}."
+
+
 def _text_table(columns: Sequence[Column], rows: Sequence[Sequence[object]], title: str, note: str) -> TextTable:
-    remark = next((n for n, column in enumerate(columns) if column.name == "remark"), None)
-    if remark is not None and len(told := {row[remark] for row in rows}) == 1 and (said := told.pop()):
-        # Once below a table, not in each of its rows.
-        rows, note = [[*row[:remark], None, *row[remark + 1 :]] for row in rows], f"{note} In each row: {said}.".strip()
+    rows, told = _remarks_below(columns, rows)
+    note = f"{note} {told}".strip()
     texts = column_texts(columns, rows)
     numeric = [at for at, (n, _) in enumerate(texts) if any(isinstance(row[n], int | float) for row in rows)]
     heads = [f"{columns[n].name} / {columns[n].unit}" if columns[n].unit else columns[n].name for n, _ in texts]

@@ -27,7 +27,9 @@ _CELLS = (
 
 
 def demo(
-    out: Annotated[Path, typer.Option("--out", help="Folder for the store and the pictures.")] = Path("cellrig-demo"),
+    out: Annotated[
+        Path, typer.Option("--out", "-o", metavar="FOLDER", help="Folder for the store and the pictures.")
+    ] = Path("cellrig-demo"),
     seed: Seed = 1,
     json: Json = False,
 ) -> None:

@@ -30,8 +30,8 @@ Out = Annotated[
 ]
 ListFormats = Annotated[bool, typer.Option("--list", help="List the formats, and who reads them.")]
 
-# A file is written within a second up to here, and needs no progress in a log.
-_SHOWN_ROWS = 1_000_000
+# So much is done within a second or so, and needs no progress in a log.
+_LEAST_SHOWN = {"records": 1_000_000, "bytes": 200_000_000}
 
 
 def export(
@@ -72,6 +72,8 @@ def export(
         except ExportError as err:
             fail(str(err), FAILED)
     _tell(done, to, json)
+    if any(not it.own for it in done):
+        raise typer.Exit(FAILED)
 
 
 def _tell(done: list[Exported], to: str, json: bool) -> None:
@@ -117,7 +119,7 @@ def shown(run_id: str, what: str = "records") -> Progress:
     def tell(done: int, rows: int) -> None:
         nonlocal told
         tenth = done * 10 // max(rows, 1)
-        if rows >= _SHOWN_ROWS and tenth > told:
+        if rows >= _LEAST_SHOWN[what] and tenth > told:
             told = tenth
             typer.echo(f"{run_id}: {done:,} of {rows:,} {what}", err=True)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 import time
 from dataclasses import asdict
 from math import isfinite
@@ -79,6 +78,8 @@ def forecast(
         need("report")
         if plot.exists():
             fail(f"{plot} is there already; give another --plot", FAILED)
+    import tempfile
+
     with tempfile.TemporaryDirectory(prefix="cellrig-forecast-") as folder:
         there = Path(folder) / "forecast.db"
         run_id, ended = _simulated(loaded, what, there, seed)

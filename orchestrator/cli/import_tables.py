@@ -12,7 +12,7 @@ from orchestrator.clock.local_time import local_time
 _WIDTH = 19
 
 
-def print_decisions(decisions: Sequence[Mapping[str, str]], title: str = "", chosen: str = "") -> None:
+def print_decisions(decisions: Sequence[Mapping[str, str]], title: str | None = None, chosen: str = "") -> None:
     """Print what was decided about a file, each with what told it."""
     rows = [(one["what"], one["value"], one["told_by"]) for one in decisions]
     print_table((Column("about"), Column("decided", least=20), Column("told by", least=20)), rows, title, chosen)

@@ -206,8 +206,8 @@ def _tell(
     else:
         for one in found:
             _tell_one(one, store)
-    for _, problem in problems:
-        typer.echo(printable(f"cellrig: {problem}"), err=True)
+    for name, problem in problems:
+        typer.echo(printable(f"cellrig: {problem if name in problem else f'{name}: {problem}'}"), err=True)
 
 
 def _tell_one(one: Imported, store: Path) -> None:

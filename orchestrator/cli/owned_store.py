@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
+    import asyncio
+
     from orchestrator.rack.lock import Instance
     from orchestrator.store import Store
 
@@ -24,6 +25,8 @@ def owned_store(store: Path, command: str) -> Iterator[Store]:
 
     ``command`` is what others are told who want it. Raises AlreadyOwned, StoreError.
     """
+    import asyncio
+
     from orchestrator.store import open_store
 
     with asyncio.Runner() as runner, _lock(runner, store) as instance:

@@ -28,7 +28,9 @@ _COLUMNS = (
 
 
 def paper(
-    out: Annotated[Path, typer.Option("--out", help="Folder for the store and the page.")] = Path("cellrig-paper"),
+    out: Annotated[
+        Path, typer.Option("--out", "-o", metavar="FOLDER", help="Folder for the store and the page.")
+    ] = Path("cellrig-paper"),
     seed: Seed = 1,
     quick: Annotated[bool, typer.Option("--quick", help="Cut every recipe short: a look in seconds.")] = False,
     pdf: Annotated[bool, typer.Option("--pdf", help="Write a PDF too, beside the page.")] = False,

@@ -111,6 +111,11 @@ def show(
     if origin is not None and json and not (expanded or parameters):
         print_json({"run": run, **origin.as_dict()})
         return
+    kept = (origin.check or {}).get("plain_recipe") if origin is not None and expanded else None
+    if kept is not None and not set_values and not json:
+        # As it was then, should a block mean other steps today.
+        typer.echo(kept, nl=False)
+        return
     document = _document(recipe, run, origin, cell=cell)
     if expanded or parameters:
         show_opened(document, set_values or (), json=json, steps=expanded)

@@ -39,7 +39,8 @@ def spectra(
     run_id: Annotated[str, typer.Argument(metavar="RUN", help="Run id, as 'cellrig runs' lists it.")],
     store: StoreFile = DEFAULT_STORE,
     out: Annotated[
-        Path | None, typer.Option("--out", "-o", help="Folder for pictures: Nyquist, Bode, resistances.")
+        Path | None,
+        typer.Option("--out", "-o", metavar="FOLDER", help="Folder for pictures: Nyquist, Bode, resistances."),
     ] = None,
     series_ohm: Annotated[
         float,

@@ -55,6 +55,7 @@ def _line(over: threading.Event) -> str:
         # A console there cannot be looked at: the thread waits for a line that nobody takes.
         return sys.stdin.readline()
     while not over.is_set():
-        if select.select([sys.stdin], [], [], _LOOKS_EVERY_S)[0]:
+        # It may be over since this look began: the line is then an answer to the next question.
+        if select.select([sys.stdin], [], [], _LOOKS_EVERY_S)[0] and not over.is_set():
             return sys.stdin.readline()
     return ""

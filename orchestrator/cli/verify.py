@@ -52,7 +52,7 @@ def verify(packages: Packages, json: Json = False) -> None:
 
 def shown_parts(name: str) -> Callable[[str], Progress]:
     """Return what shows the progress of each part of the work on a package, by the part's name."""
-    return lambda part: shown(f"{name}: {part}", "bytes" if part == "hashes" else "rows")
+    return lambda part: shown(f"{name}: {part}", "bytes" if part == "hashes" else "records")
 
 
 def _tell(verdict: Verdict) -> None:

@@ -22,7 +22,8 @@ Named = str | Path | Document | None
 def order_of_files(recipe: Named, cell: Named, changes: Sequence[str] = ()) -> dict[str, Any]:
     """Return the part of an order's body that tells recipe and cell; what is None is left to the run ``like``.
 
-    The service reads no files of its clients, so that they are read here. A cell is judged here, too, unless values are
+    The service reads no files of its clients, so that they are read here, with the files of steps that a recipe
+    includes; what is set of its parameters goes with it. A cell is judged here, too, unless values are
     set in it. Raises RecipeError or UnknownName.
     """
     body: dict[str, Any] = {"set": list(changes)} if changes else {}
@@ -39,4 +40,6 @@ def order_of_files(recipe: Named, cell: Named, changes: Sequence[str] = ()) -> d
         body |= {f"{what}_yaml": document.text, f"{what}_file": document.file}
         if document.included:
             body[f"{what}_included"] = dict(document.included)
+        if document.values:
+            body["set"] = [*(f"{name}={value}" for name, value in document.values), *changes]
     return body

@@ -60,7 +60,7 @@ def write_bdf_parquet(source: RunSource, output: Output, name: str) -> None:
     # doubles the time, and makes the file larger; each record has a sequence number of its own.
     few = [field.name for field in schema if not pa.types.is_float64(field.type) and field.name != "sequence"]
     options = {"compression": "zstd", "compression_level": _ZSTD_LEVEL, "use_dictionary": few}
-    with pq.ParquetWriter(table.path, schema, **options) as writer:
+    with pq.ParquetWriter(table.path, schema, write_page_checksum=True, **options) as writer:
         write_all(table.batches(), write)
         writer.add_key_value_metadata({PARQUET_KEY: table.sidecar_text.encode()})
     table.finish()

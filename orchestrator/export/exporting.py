@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from orchestrator.export.errors import AlreadyThere, ExportError
+from orchestrator.export.errors import AlreadyThere, ExportError, NothingToExport
 from orchestrator.export.formats import ExportFormat
 from orchestrator.export.output import Output
 from orchestrator.export.source import Progress, RunSource
@@ -18,7 +18,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Exported:
-    """What was written of a run: its own files or folder, all files, and what a person should know of them."""
+    """What was written of a run: its own files or folder, all files, and what a person should know of them.
+
+    Nothing is its own where the run has nothing of what the format holds.
+    """
 
     run_id: str
     own: tuple[Path, ...]
@@ -44,25 +47,47 @@ def export_runs(
 
     ``out`` is a folder where one is there, where several files come, or where a file has an ending in this format and
     ``out`` has none: it is made. Else it is the file itself, or the folder of a format that is one. None is the present
-    folder. All names are looked at before anything is written. Raises
-    ExportError, or StoreError for a run that the store does not have.
+    folder. All names are looked at before anything is written. Of several runs one that has nothing for the format
+    hinders no other: its note says so, and no file is its own. Raises ExportError, or StoreError for a run that the
+    store does not have.
     """
-    sources = [RunSource(store, run_id, progress(run_id)) for run_id in dict.fromkeys(run_ids)]
-    names = [written_as.names(source, written_as.ending) for source in sources]
-    folder, names = _places(out, names)
+    ordered = [RunSource(store, run_id, progress(run_id)) for run_id in dict.fromkeys(run_ids)]
+    done: dict[str, Exported] = {}
+    sources, names = [], []
+    for source in ordered:
+        try:
+            names.append(written_as.names(source, written_as.ending))
+            sources.append(source)
+        except NothingToExport as err:
+            done[source.run_id] = _nothing(source, err)
+    folder, names = _places(out, names) if names else (Path(), [])
     if not force:
         _check_free(folder, names)
-    done = []
     for source, mine in zip(sources, names, strict=True):
         try:
-            with Output(folder, force=force) as output:
-                written_as.write(source, output, *mine)
-        except OSError as err:
-            raise ExportError(f"{folder / mine[0]} cannot be written ({err.strerror or err}); give another -o") from err
-        own = tuple(folder / name for name in mine)
-        source.notes.extend(_notes(source, mine, written_as.ending))
-        done.append(Exported(source.run_id, own, tuple(output.written), tuple(source.notes)))
-    return done
+            done[source.run_id] = _write(source, written_as, folder, mine, force=force)
+        except NothingToExport as err:
+            done[source.run_id] = _nothing(source, err)
+    if not any(it.own for it in done.values()):
+        raise NothingToExport("; ".join(note for it in done.values() for note in it.notes))
+    return [done[source.run_id] for source in ordered]
+
+
+def _write(source: RunSource, written_as: ExportFormat, folder: Path, mine: list[str], *, force: bool) -> Exported:
+    """Write one run under its names. Raises ExportError."""
+    try:
+        with Output(folder, force=force) as output:
+            written_as.write(source, output, *mine)
+    except OSError as err:
+        raise ExportError(f"{folder / mine[0]} cannot be written ({err.strerror or err}); give another -o") from err
+    source.notes.extend(_notes(source, mine, written_as.ending))
+    own = tuple(folder / name for name in mine)
+    return Exported(source.run_id, own, tuple(output.written), tuple(source.notes))
+
+
+def _nothing(source: RunSource, err: NothingToExport) -> Exported:
+    """Return what is said of a run that has nothing for the format."""
+    return Exported(source.run_id, (), (), (str(err),))
 
 
 def _notes(source: RunSource, names: list[str], ending: str) -> Iterator[str]:

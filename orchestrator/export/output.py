@@ -76,16 +76,32 @@ class Output:
             for part in self._parts.values():
                 _to_disk(part)
             pairs = list(self._parts.items())
-            if len(pairs) > 1:
-                # A replaced export must not stand beside files of the new one, should the power fail here.
-                pairs[0][0].unlink(missing_ok=True)
-            for path, part in reversed(pairs):
-                part.replace(path)
+            if self._force:
+                if len(pairs) > 1:
+                    # A replaced export must not stand beside files of the new one, should the power fail here.
+                    pairs[0][0].unlink(missing_ok=True)
+                for path, part in reversed(pairs):
+                    part.replace(path)
+            else:
+                self._appear_new(pairs)
             for folder in {path.parent for path, _ in pairs}:
                 _to_disk(folder)
         except OSError as err:
             self._remove()
             raise ExportError(f"{self.folder}: the files cannot be finished ({err.strerror}); give another -o") from err
+
+    def _appear_new(self, pairs: list[tuple[Path, Path]]) -> None:
+        """Give new files their names; what another export has written meanwhile is kept. Raises AlreadyThere."""
+        done: list[Path] = []
+        for path, part in reversed(pairs):
+            try:
+                _give_new_name(part, path)
+            except FileExistsError as err:
+                for mine in done:
+                    mine.unlink(missing_ok=True)
+                self._remove()
+                raise AlreadyThere(f"{path} has appeared meanwhile; give another -o") from err
+            done.append(path)
 
     def _without_unwritten(self) -> None:
         """Forget optional files that were not written; one of an earlier export, which is replaced, goes with it."""
@@ -100,6 +116,20 @@ class Output:
         for folder in self._made:
             with suppress(OSError):  # not empty, or gone
                 folder.rmdir()
+
+
+def _give_new_name(part: Path, path: Path) -> None:
+    """Rename a file unless there is one of this name. Raises FileExistsError."""
+    try:
+        os.link(part, path)
+    except FileExistsError:
+        raise
+    except OSError:  # a file system without links
+        if path.exists():
+            raise FileExistsError(path) from None
+        part.replace(path)
+    else:
+        part.unlink()
 
 
 def _to_disk(path: Path) -> None:

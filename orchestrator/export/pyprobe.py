@@ -45,7 +45,7 @@ def write_pyprobe(source: RunSource, output: Output, name: str) -> None:
         if fitting.height:
             writer.write_table(rows.of(fitting).to_arrow().cast(schema))
 
-    with pq.ParquetWriter(table, schema, compression="lz4") as writer:
+    with pq.ParquetWriter(table, schema, compression="lz4", write_page_checksum=True) as writer:
         write_all(source.batches(), write)
     if not fit.rows:
         raise NothingToExport(f"run {source.run_id} has no record with time, voltage and current")

@@ -1,7 +1,8 @@
 """The formats for spectra: ``impedance-csv``, three columns without a header, and ``chi-txt``, as a CHI660E saves it.
 
 A file for each measurement. impedance.py takes a header for a point that is not a number, loses the highest frequency
-of a text without an empty line below its header, and fails on an empty last line (seen with 1.7.1).
+of a text without an empty line below its header, and fails on an empty last line (seen with 1.7.1). The last line
+itself ends as all others do: else nobody can tell whether its last number is whole, and our own reader refuses it.
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ def write_chi_text(source: RunSource, output: Output, *names: str) -> None:
 
 
 def chi_text(points: pl.DataFrame, note: str) -> str:
-    """Return the text of one spectrum in the layout of a CHI660E, without an empty last line."""
+    """Return the text of one spectrum in the layout of a CHI660E: its last line has an end, and none is behind it."""
     first = points.row(0, named=True)
     began = datetime.fromtimestamp(first["unix_time_s"], UTC)
     head = [
@@ -64,7 +65,8 @@ def chi_text(points: pl.DataFrame, note: str) -> str:
         _CHI_HEADER,
         "",
     ]
-    return "\r\n".join([*head, *map(_chi_line, points.select(_POINT).iter_rows())])
+    # The last line has its end, or a reader could not tell a whole number from the beginning of one.
+    return "".join(f"{line}\r\n" for line in (*head, *map(_chi_line, points.select(_POINT).iter_rows())))
 
 
 def _chi_line(point: tuple[float, float, float]) -> str:
@@ -87,5 +89,7 @@ def _measurements(source: RunSource) -> Iterator[pl.DataFrame]:
     """Yield the points of each spectrum, in order. Raises ExportError for a number that is not finite."""
     for points in source.spectra.partition_by("measurement", maintain_order=True):
         if not all(points[name].is_finite().all() for name in _POINT):
-            raise ExportError(f"run {source.run_id}: measurement {points['measurement'][0]} has a number without end")
+            raise ExportError(
+                f"run {source.run_id}: measurement {points['measurement'][0]} has a number that is not finite"
+            )
         yield points

@@ -78,8 +78,13 @@ def _technique(file: textfile.TextFile, name: str) -> str:
         fitting = [tech for tech in ("imp", "cv", "i-t", "ocpt") if set(headers.COLUMNS[tech]) <= set(file.columns)]
         found = fitting[0] if fitting else None
     if found is None or not set(headers.COLUMNS[found]) <= set(file.columns):
-        said = file.memo.technique if file.memo is not None else "no technique"
-        raise ImportFailed(f"{name} has {said} with the columns {', '.join(file.columns)}, which is not read here")
+        columns = ", ".join(file.columns)
+        if file.memo is None:
+            raise ImportFailed(
+                f"{name} has the columns {columns}, neither those of a CHI660E nor others that are read here; "
+                "tables of others come in as Battery Data Format (docs/import.md)"
+            )
+        raise ImportFailed(f"{name} has {file.memo.technique} with the columns {columns}, which is not read here")
     return found
 
 

@@ -118,9 +118,8 @@ def import_file(
 
         return import_store(store, path, options, by=by, progress=progress, again=again)
     sha256 = sha256_of(path)
-    known = None if store is None or again else Imports(store).found(sha256)
-    if store is not None and known is not None and (file := Imports(store).of(known)) is not None:
-        return [Imported(path.name, "", known, file.format, file.reader, sha256, 0, file.decisions, is_known=True)]
+    if store is not None and not again and (known := _known(store, path, sha256)) is not None:
+        return [known]
     said(f"reading {path.name}")
     read = read_file(path, options, kind)
     if read.table is not None:
@@ -136,11 +135,24 @@ def import_file(
         originals.keep(path, sha256)
         if (sidecar := sidecar_path(path)).is_file():
             originals.keep(sidecar, sha256_of(sidecar))
-        run_id = write_run(store, read, file, new, progress)
+        with store.transaction():
+            # Another import of the file may have come in since it was looked for.
+            if not again and (known := _known(store, path, sha256)) is not None:
+                return [known]
+            run_id = write_run(store, read, file, new, progress)
     except BaseException:
         originals.undo()
         raise
     return [Imported(path.name, "", run_id, read.format, read.reader, sha256, read.records, decisions)]
+
+
+def _known(store: Store, path: Path, sha256: str) -> Imported | None:
+    """Return the run as which a file was imported before; None for a new file."""
+    run_id = Imports(store).found(sha256)
+    file = None if run_id is None else Imports(store).of(run_id)
+    if run_id is None or file is None:
+        return None
+    return Imported(path.name, "", run_id, file.format, file.reader, sha256, 0, file.decisions, is_known=True)
 
 
 def one_line(text: str, longest: int = LONGEST_NAME) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from orchestrator.importing.errors import ImportFailed
 from orchestrator.importing.neware_records import completed_records
-from orchestrator.importing.neware_words import Head, heads_of, mode_of, shift_of_current
+from orchestrator.importing.neware_words import Head, head_of, heads_of, mode_of, shift_of_current
 from orchestrator.importing.read_run import Decisions, ImportOptions, ReadRun
 from orchestrator.importing.unknowns import check_finite, wall_clock_unix_s
 
@@ -44,6 +44,11 @@ def read_neware_table(text: pl.DataFrame, options: ImportOptions, name: str, wha
         ),
     }
     _say_units(heads, decisions)
+    for header in text.columns:
+        if (head := head_of(header)) is not None and heads[head.role].header != header:
+            decisions.add(
+                "columns", f"{header} was passed over", f"{heads[head.role].header} is for the same, and is first"
+            )
     for role in ("sequence", "cycle", "step"):
         if role in heads:
             columns[role] = _whole(text[heads[role].header], heads[role].header, name)

@@ -24,6 +24,8 @@ DISCHARGES = ("dc", "dv", "cccd", "dp", "dpcv", "dr")
 FINE_CLOCK_S, COARSE_CLOCK_S = 0.05, 2.0
 """How far a clock may go from the sum of the times before that is a standstill: one with fractions, one of seconds."""
 _DECIMALS = 6
+# A change of current that shows in the voltage, and how many of them are no chance.
+_CHANGED, _MOVED_V, _FEWEST_CHANGES = 0.5, 0.001, 3
 
 
 def with_sign(table: pl.DataFrame, options: ImportOptions, decisions: Decisions, rule: str) -> pl.DataFrame:
@@ -40,11 +42,11 @@ def with_sign(table: pl.DataFrame, options: ImportOptions, decisions: Decisions,
         decisions.add("sign of the current", "positive charges", "--positive charge")
         return table
     if "mode" not in table.columns:
-        decisions.add("sign of the current", "positive charges", rule)
+        decisions.add("sign of the current", "positive charges", rule + _told_by_voltage(table))
         return table
     largest = table["current_a"].abs().max()
     if not isinstance(largest, float) or not largest:
-        decisions.add("sign of the current", "none flows", "the file")
+        decisions.add("sign of the current", "unknown" if largest is None else "none flows", "the file")
         return table
     flows = pl.col("current_a").abs() > 0.01 * largest
     charge = pl.col("mode").is_in(CHARGES) & flows
@@ -58,9 +60,33 @@ def with_sign(table: pl.DataFrame, options: ImportOptions, decisions: Decisions,
             f"the current of {wrong} records contradicts their step ({right} agree): a charge with a negative current, "
             "or a discharge with a positive one. Say what positive current does: --positive discharge or charge"
         )
-    agree = f"{rule}; {right} records of charges and discharges agree" if right else rule
+    agree = f"{rule}; {right} records of charges and discharges agree" if right else rule + _told_by_voltage(table)
     decisions.add("sign of the current", "positive charges", agree + (f", {wrong} do not" if wrong else ""))
     return table
+
+
+def _told_by_voltage(table: pl.DataFrame) -> str:
+    """Say at how many changes of current the voltage went the same way; every cell has a resistance above zero.
+
+    Raises ImportFailed where it went the other way at most of them: positive current discharged.
+    """
+    import polars as pl
+
+    largest = table["current_a"].abs().max()
+    if not isinstance(largest, float) or not largest:
+        return ""
+    amperes, volts = pl.col("current_a").diff(), pl.col("voltage_v").diff()
+    changed = (amperes.abs() > _CHANGED * largest) & (volts.abs() >= _MOVED_V)
+    same, other = table.select(
+        (changed & (amperes.sign() == volts.sign())).sum().alias("same"),
+        (changed & (amperes.sign() == -volts.sign())).sum().alias("other"),
+    ).row(0)
+    if other >= _FEWEST_CHANGES and other > 2 * same:
+        raise ImportFailed(
+            f"the voltage falls where the current rises, at {other} of {same + other} changes, as if positive current "
+            "discharged. Say what it does: --positive discharge or charge"
+        )
+    return f"; the voltage follows the current at {same} of {same + other} changes" if same + other else ""
 
 
 def wall_clock_unix_s(

@@ -16,6 +16,7 @@ from zlib import crc32
 from orchestrator.packaging.errors import NotAPackage, PackageTouched
 from orchestrator.packaging.manifest import NAME, FileFacts, Manifest, read_manifest
 from orchestrator.packaging.zip_layout import LOCAL_BYTES, layout, manifest_sizes
+from protocols.bounded_file import special_kind
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -69,6 +70,8 @@ def open_files(path: Path) -> Iterator[PackageFiles]:
         if path.is_dir():
             yield _folder(path, stack)
             return
+        if path.exists() and (special := special_kind(path)):
+            raise NotAPackage(f"{path} is {special}; give a file or a folder")
         whole = _mapped(path, stack)
         yield _zip(path, whole)
 

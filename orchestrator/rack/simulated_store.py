@@ -25,13 +25,15 @@ def check_takes_simulated(store: Path, *, by_bench: bool = False) -> None:
     """
     if not store.is_file():
         return
-    own = f"a simulated run does not go there: leave --store out ({simulated_path(store).name}), or name another file"
+    own = simulated_path(store)
+    else_there = "" if own == store else f"leave --store out ({own.name}), or "
+    not_there = f"a simulated run does not go there: {else_there}name another file"
     if not by_bench and (owner := owner_of(store)) is not None:
-        raise CannotOpen(f"{store} is the store of a service ({owner}); {own}")
+        raise CannotOpen(f"{store} is the store of a service ({owner}); {not_there}")
     with open_store(store, read_only=True) as opened, explained(opened.path):
         served = opened.connection.execute(_SERVED, (EventKind.SERVICE_STARTED.value,)).fetchone()
         real = opened.connection.execute(_REAL).fetchone()
     if served and not by_bench:
-        raise CannotOpen(f"{store} is the store of a service; {own}")
+        raise CannotOpen(f"{store} is the store of a service; {not_there}")
     if real:
-        raise CannotOpen(f"{store} holds runs that are not known to be simulated, such as {real[0]}; {own}")
+        raise CannotOpen(f"{store} holds runs that are not known to be simulated, such as {real[0]}; {not_there}")

@@ -31,6 +31,7 @@ from orchestrator.report.picture_sheet import (
     drawn_by_cycle,
     explain_points,
     finish,
+    from_zero,
     marker_size,
 )
 from orchestrator.report.run_curves import CapacityUnit, Mark, capacity_unit
@@ -101,7 +102,7 @@ def draw_overpotential(sheet: Sheet) -> None:
     upper.set_ylabel("plateau / mV")
     lower.set_ylabel("nucleation\n/ mV")
     for axes in (upper, lower):
-        axes.set_ylim(min(0.0, axes.get_ylim()[0]), None)
+        from_zero(axes)
     finish(sheet, upper, lambda drawn, mark: _place(places[drawn.data.run.run_id], mark, known=known))
 
 
@@ -145,8 +146,7 @@ def draw_rates(sheet: Sheet) -> None:
     for drawn, rows in tables:
         _draw_rate(sheet, axes, drawn, rows, unit, has_rate=has_rate)
     sheet.shown = [drawn for drawn, _ in tables]
-    # The highest point stands clear of the edge.
-    axes.set_ylim(0, 1.08 * axes.get_ylim()[1])
+    from_zero(axes)
     axes.set_xlim(0, None)
     axes.set_xlabel("rate of the discharge / h$^{-1}$" if has_rate else "discharge current / mA")
     axes.set_ylabel(f"discharge capacity / {unit.value}")
@@ -180,8 +180,9 @@ def _draw_rate(
         (again if is_back else first).append((x, row.discharge_capacity_ah * factor))
         seen.append(x)
     first.sort()
-    axes.plot(*zip(*first, strict=True), f"o{drawn.dash}", ms=3.2, linewidth=0.7, color=drawn.colour, label="_")
+    look: dict[str, Any] = {"marker": drawn.marker, "ms": 3.2, "color": drawn.colour, "label": "_"}
+    axes.plot(*zip(*first, strict=True), linestyle=drawn.dash, linewidth=0.7, **look)
     if again:
-        look: dict[str, Any] = {"marker": "o", "linestyle": "", "ms": 3.2, "mfc": "white"}
-        axes.plot(*zip(*again, strict=True), **look, color=drawn.colour, label="_")
-        sheet.more[_AGAIN] = Line2D([], [], **look, color="black", label=_AGAIN)
+        hollow: dict[str, Any] = {"linestyle": "", "mfc": "white"}
+        axes.plot(*zip(*again, strict=True), **look | hollow)
+        sheet.more[_AGAIN] = Line2D([], [], **hollow, marker="o", ms=3.2, color="black", label=_AGAIN)

@@ -12,12 +12,14 @@ from orchestrator.report.page_parts import add_head, add_section, add_table, add
 
 _SVG = "http://www.w3.org/2000/svg"
 _LINK = "{http://www.w3.org/1999/xlink}href"
+# A word of so many letters stands in one line of a table; a longer one, such as a path, may be parted.
+_SHORT = 20
 _STYLE = """
 h1 { break-after: avoid; } h2, h3 { break-after: avoid; } h3 { margin: 1.1rem 0 .35rem; }
 h2 { border-top: 2px solid var(--line); padding-top: .8rem; margin-top: 2.2rem; }
 nav ul { columns: 16rem; } td.number, th.number { text-align: right; font-variant-numeric: tabular-nums; }
 td:nth-child(2) { min-width: 0; } table { width: auto; max-width: 100%; margin: .3rem 0; }
-td.number { white-space: nowrap; }
+td.number, td.word { white-space: nowrap; }
 table.facts th { text-align: left; white-space: nowrap; width: 11rem; } thead { display: table-header-group; }
 caption { text-align: left; font-weight: bold; font-size: .85rem; padding: .3rem .7rem; break-after: avoid; }
 .warning { border: 2px solid var(--ink); border-left-width: .6rem; padding: .35rem .7rem; margin: .5rem 0; }
@@ -85,6 +87,9 @@ def _(block: TextTable, parent: ET.Element) -> None:
         for column, cell in enumerate(line):
             if column in block.numeric:
                 cell.set("class", "number")
+            elif cell.tag == "td" and 0 < len(text := cell.text or "") <= _SHORT and " " not in text:
+                # A label such as ``bare-1`` is not parted behind its hyphen.
+                cell.set("class", "word")
     if block.title:
         caption = ET.Element("caption")
         caption.text = block.title

@@ -6,6 +6,7 @@ lays it over the page. The same report gives the same bytes.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from functools import cache
 from html import escape
@@ -29,6 +30,7 @@ from reportlab.platypus.flowables import CondPageBreak
 
 from orchestrator.report.blocks import Block, Facts, Heading, Picture, Pictures, Report, TextTable, Words
 from orchestrator.report.journal_page import PictureKind, encoded
+from orchestrator.report.morning_words import shown
 
 _MARGIN = 17 * mm
 WIDTH_MM = 210.0 - 2 * 17
@@ -236,7 +238,8 @@ def _column_widths(block: TextTable, size_pt: float) -> tuple[list[float], list[
     least, natural = [], []
     for column, head in enumerate(block.heads):
         texts = [row[column] for row in block.rows]
-        words = [word for text in (head, *texts) for word in (text.split() or [""])]
+        # A blank that does not break holds what is around it together.
+        words = [word for text in (head, *texts) for word in re.split(r"[ \t\n]+", text)]
         if column in block.numeric:
             words += texts
         # A longer word, such as a path, is broken.
@@ -288,7 +291,7 @@ def _marked(text: str) -> str:
 
 
 def _run(text: str, *, is_chinese: bool) -> str:
-    safe = escape("".join(letter if letter.isprintable() else " " for letter in text), quote=False)
+    safe = escape(shown(text), quote=False)
     return f'<font name="{_CHINESE}">{safe}</font>' if is_chinese and safe else safe
 
 

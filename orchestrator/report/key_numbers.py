@@ -6,9 +6,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
+from orchestrator.analysis.capacity_retention import SAME_CURRENT
 from orchestrator.analysis.cycle_statistics import CycleRow
 from orchestrator.analysis.overpotential import HysteresisRow
 from orchestrator.analysis.parts import Part
+from orchestrator.analysis.rates import RateRow
 from orchestrator.analysis.run_analysis import RunAnalysis
 from orchestrator.analysis.summary import RunSummary
 from protocols.cell import CellKind
@@ -96,11 +98,23 @@ def _full(run: ReportedRun, cycles: Sequence[int]) -> Iterator[KeyNumber]:
         yield KeyNumber(f"discharge capacity, cycle {cycle}", "mAh/g" if has_mass else "mAh", value)
         yield KeyNumber(f"polarisation, cycle {cycle}", "mV", _times(None if row is None else row.polarisation_v, 1e3))
         if cycle != cycles[0]:
-            kept = 100 * value / first if first and value is not None else None
+            is_told = _is_at_one_current(run, (cycles[0], cycle))
+            kept = 100 * value / first if is_told and first and value is not None else None
             yield KeyNumber(f"capacity kept, cycle {cycle} of {cycles[0]}", "%", kept)
         first = first or value
     efficiencies = [row.coulombic_efficiency for row in run.cycles[1:] if row.coulombic_efficiency is not None]
     yield KeyNumber("mean coulombic efficiency from cycle 2", "%", 100 * fmean(efficiencies) if efficiencies else None)
+
+
+def _is_at_one_current(run: ReportedRun, cycles: Sequence[int]) -> bool:
+    """Whether cycles discharged at one current: in a rate test a faster one gives less, and has lost nothing."""
+    blocks: Sequence[RateRow] = run.analysis.tables.get(Part.RATES, ())
+    currents_a = [
+        row.discharge_current_a for cycle in cycles for row in blocks if row.first_cycle <= cycle <= row.last_cycle
+    ]
+    return not blocks or (
+        len(currents_a) == len(cycles) and max(currents_a) - min(currents_a) <= SAME_CURRENT * max(currents_a)
+    )
 
 
 def _times(value: float | None, factor: float) -> float | None:

@@ -24,9 +24,10 @@ _MOST_NAMED = 3
 def shown(text: str) -> str:
     """Return a text of people or instruments for one line: what is no letter is a space.
 
-    A mark that turns the direction of writing, or a control character, would change what stands beside it.
+    A mark that turns the direction of writing, or a control character, would change what stands beside it. A blank
+    that does not break remains: it holds a number and its unit in one line.
     """
-    return "".join(letter if letter.isprintable() else " " for letter in text)
+    return "".join(letter if letter.isprintable() or letter == "\N{NO-BREAK SPACE}" else " " for letter in text)
 
 
 def compared(found: OverCycles | None) -> str:

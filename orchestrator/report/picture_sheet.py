@@ -23,10 +23,13 @@ if TYPE_CHECKING:
 _MARKERS = {MarkKind.SHORT: "x", MarkKind.TRIP: "s", MarkKind.GAP: "|", MarkKind.GOING_ON: ">"}
 # With more curves of one run their colours are read from a bar.
 _MOST_IN_LEGEND = 8
+# Part of an axis above the highest point: more than a marker of the smallest panel is high.
+_ROOM_ABOVE = 0.08
 # Pictures that show a few chosen cycles of a run, coloured by cycle where there is one run.
 BY_CYCLE = frozenset({Over.CAPACITY, Over.VOLTAGE})
-# Pictures in which a run is told by the shape of its marks as well.
-BY_MARKER = frozenset({Over.CYCLE, Over.PLATED})
+# Pictures in which a run is told by the shape of its marks as well, in some without a line between them.
+BY_MARKER = frozenset({Over.CYCLE, Over.PLATED, Over.RATE})
+_WITHOUT_LINE = BY_MARKER - {Over.RATE}
 
 
 class NothingToDraw(ValueError):
@@ -102,6 +105,13 @@ def explain_points(sheet: Sheet) -> None:
 
     for name, face in (("discharge", "black"), ("charge", "white")):
         sheet.more[name] = Line2D([], [], linestyle="", marker="o", ms=3.2, mfc=face, color="black", label=name)
+
+
+def from_zero(axes: Axes) -> None:
+    """Fit the axis to all points and zero. Points that lie together at the top stand clear of the edge as others do."""
+    low, high = axes.get_ylim()
+    low = min(low, 0.0)
+    axes.set_ylim(low, high + _ROOM_ABOVE * (high - low))
 
 
 def chosen_cycles(sheet: Sheet, data: RunData) -> list[int]:
@@ -191,7 +201,7 @@ def finish(sheet: Sheet, axes: Axes, place: Callable[[Drawn, Mark], float | None
             [],
             [],
             color=drawn.colour,
-            linestyle="" if by_marker else drawn.dash,
+            linestyle="" if sheet.order.over in _WITHOUT_LINE else drawn.dash,
             marker=drawn.marker if by_marker else "",
             ms=3.2,
             label=sheet.order.page.name(drawn.name),

@@ -35,6 +35,9 @@ from orchestrator.report.origin_lines import origin_lines
 from orchestrator.report.run_lines import counted, head_lines, temperature_lines
 from orchestrator.store import EventRow
 from orchestrator.tables.run_data import RunData
+from protocols.cell import Cell
+from protocols.errors import RecipeError
+from protocols.loading import parse_cell
 from protocols.normalised import plain
 from protocols.plausibility import plausibility
 from protocols.program import CellFacts, CyclingSegment, Guards, Limits, MeasurementSegment, ShortPolicy, VoltageBand
@@ -55,7 +58,9 @@ _POLICIES: Mapping[ShortPolicy, str] = {
     ShortPolicy.MARK: "is marked, and the run goes on",
 }
 # These are told in the columns before, or are of use to programs alone.
-_UNTOLD = frozenset({"action", "count", "severity", "short", "time_s", "told_s", "cycle", "direction"})
+_UNTOLD = frozenset(
+    {"action", "count", "severity", "short", "time_s", "told_s", "cycle", "direction", "verdict", "present"}
+)
 # Tables of which a report has more than a few rows are in it by their pictures.
 _DRAWN = frozenset({Part.HALF_CYCLES, Part.HYSTERESIS, Part.RETENTION, Part.RESISTANCES})
 
@@ -79,7 +84,7 @@ def run_chapter(contents: RunContents, texts: AnalysisTexts) -> Chapter:
         Words(_verdict(data)),
         facts(*_head(found)),
         Heading("Cell"),
-        _cell(data.program.cell),
+        _cell(data.program.cell, _cell_file(found)),
         Heading("What was run, and by whom"),
         facts(*_origin(found, data)),
         *_steps(data),
@@ -113,11 +118,21 @@ def _verdict(data: RunData) -> str:
     return f"{state[:1].upper()}{state[1:]}{f': {run.reason}' if run.reason else '.'}{goes_on}"
 
 
-def _cell(cell: CellFacts) -> Facts:
+def _cell_file(found: Mapping[str, Any]) -> Cell | None:
+    """Return the cell's file as it was when the run was ordered; None where it was not kept or has another form."""
+    text = (found["origin"] or {}).get("cell_yaml")
+    try:
+        return parse_cell(text) if text else None
+    except RecipeError:
+        return None
+
+
+def _cell(cell: CellFacts, file: Cell | None) -> Facts:
     def said(value: float | None, unit: str) -> str:
         return "" if value is None else f"{value:.4g} {unit}"
 
     capacity = None if cell.nominal_capacity_ah is None else cell.nominal_capacity_ah * 1e3
+    electrolyte = (file.electrolyte if file else "", said(cell.electrolyte_thickness_um, "um thick"))
     at = "" if cell.electrolyte_degc is None else f" at {cell.electrolyte_degc:g} degC"
     rows = (
         ("cell", cell.name),
@@ -125,12 +140,13 @@ def _cell(cell: CellFacts) -> Facts:
         ("area", said(cell.area_cm2, "cm2")),
         ("active mass", said(cell.active_mass_mg, "mg")),
         ("nominal capacity", said(capacity, "mAh")),
-        ("electrolyte", said(cell.electrolyte_thickness_um, "um thick")),
+        ("electrolyte", "; ".join(filter(None, electrolyte))),
         ("conductivity", said(cell.electrolyte_s_per_cm, f"S/cm{at}")),
-        ("working electrode", cell.material or ""),
+        ("working electrode", file.working_electrode if file else cell.material or ""),
+        ("counter electrode", file.counter_electrode if file else ""),
     )
     absent = [name for name, value in rows[2:6] if not value]
-    return facts(*rows, ("not in its file", ", ".join(absent)))
+    return facts(*rows, *(file.metadata.items() if file else ()), ("not in its file", ", ".join(absent)))
 
 
 def _origin(found: Mapping[str, Any], data: RunData) -> Iterator[tuple[str, str]]:
@@ -290,7 +306,7 @@ def _evidence(event: EventRow) -> str:
         words = name.removesuffix(ending).replace("_", " ")
         text = f"{value:.4g}" if isinstance(value, float) else str(value)
         pieces.append(" ".join(filter(None, (words, text, unit))))
-    return ", ".join(pieces)
+    return ", ".join(pieces) or "-"
 
 
 def _interruptions(data: RunData) -> Iterator[Block]:

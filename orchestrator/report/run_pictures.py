@@ -25,6 +25,7 @@ from orchestrator.report.picture_sheet import (
     drawn_by_cycle,
     explain_points,
     finish,
+    from_zero,
     marker_size,
     whole_cycles,
 )
@@ -97,7 +98,8 @@ def _draw_time(sheet: Sheet) -> None:
     curves = [(drawn, over_time(drawn.data, stripes, with_temperature=warm)) for drawn in sheet.runs]
     for drawn, curve in curves:
         if not len(curve.hours):
-            sheet.notes.append(f"{drawn.data.run.run_id} has no samples (it is {drawn.data.run.state})")
+            spectra = f"; cellrig spectra {drawn.data.run.run_id} draws its spectra" if drawn.data.spectra else ""
+            sheet.notes.append(f"{drawn.data.run.run_id} has no samples (it is {drawn.data.run.state}){spectra}")
         elif not np.isfinite(curve.volts).any():
             sheet.notes.append(f"{drawn.data.run.run_id} has no voltage in any of its samples")
     curves = [(drawn, curve) for drawn, curve in curves if np.isfinite(curve.volts).any()]
@@ -127,7 +129,7 @@ def _draw_time(sheet: Sheet) -> None:
     lowest.set_xlabel("time / h")
     lower.set_ylabel("current density\n/ mA cm$^{-2}$" if known else "current / mA")
     if warm:
-        lowest.set_ylabel("place of the cell\n/ °C")
+        lowest.set_ylabel("cell's place\n/ °C")
     _fit_voltage(sheet, upper, curves)
     for axes in (upper, lower):
         if axes.get_ylim()[0] < 0 < axes.get_ylim()[1]:
@@ -186,7 +188,7 @@ def _draw_cycles(sheet: Sheet) -> None:
     lower.set_xlim(first - room, last + room)
     lower.set_xlabel("cycle number")
     lower.xaxis.set_major_locator(MaxNLocator(integer=True))
-    upper.set_ylim(0, None)
+    from_zero(upper)
     upper.set_ylabel("mean overpotential / mV" if unit is None else f"capacity / {unit.value}")
     if has_efficiency:
         lower.set_ylabel("coulombic\nefficiency / %")

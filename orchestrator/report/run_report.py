@@ -67,12 +67,16 @@ def contents_of(store: Store, run_id: str, *, has_fits: bool = True) -> RunConte
 
 def _kicker(contents: Sequence[RunContents]) -> str:
     simulated = [one.data.run.run_id for one in contents if one.data.run.simulated]
-    unknown = [one.data.run.run_id for one in contents if one.data.run.simulated is None]
+    untold = [one.data for one in contents if one.data.run.simulated is None]
+    unknown = [data.run.run_id for data in untold if data.program.segments]
+    foreign = [data.run.run_id for data in untold if not data.program.segments]
     words = "cellrig, report on stored runs"
     if simulated:
         words += (
             "; simulated, no cell is real" if len(simulated) == len(contents) else f"; simulated: {_ids(simulated)}"
         )
+    if foreign:
+        words += f"; from files of other programs: {_ids(foreign)}"
     return f"{words}; not known whether simulated: {_ids(unknown)}" if unknown else words
 
 

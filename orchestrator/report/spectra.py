@@ -32,6 +32,11 @@ _DPI = 150
 # What words and the colour bar leave of the width for the axes.
 _AXES_INCHES = 5.6
 _MARK_PT = 7
+_Side = Literal["left", "center", "right"]
+# Offset in points and alignment of a mark's words where others are in their place: above the mark, or below it.
+_ELSEWHERE: tuple[tuple[tuple[float, float], _Side], ...] = (((0, 6), "center"), ((0, -11), "center"))
+# A letter is about so many times its height wide.
+_LETTER = 0.6
 # Over more decades there is room for their powers of ten alone.
 _FEW_DECADES = 3.0
 _LESS_THAN_A_DECADE = (1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 7.0)
@@ -110,20 +115,27 @@ def _window(spectra: Sequence[Points]) -> tuple[float, float, float, float]:
 
 
 def _mark_decades(axes: Axes, pairs: Points) -> None:
-    """Write the frequency outside the arc at the points nearest to whole decades, as long as the marks do not meet."""
+    """Write the frequency outside the arc at the points nearest to whole decades, as long as no marks or words meet."""
     from matplotlib.patheffects import withStroke
 
     top_hz, top = max(pairs, key=lambda pair: -pair[1].imag)
     apart = 0.09 * axes.get_xlim()[1]
     taken: list[complex] = []
+    written: list[_Box] = []
     for decade in range(math.floor(math.log10(pairs[0][0])), math.floor(math.log10(pairs[-1][0])) - 1, -1):
         hertz, point = min(pairs, key=lambda pair: abs(math.log10(pair[0]) - decade))
         place = complex(point.real, -point.imag)
         if abs(math.log10(hertz) - decade) > 0.1 or any(abs(place - other) < apart for other in taken):
             continue
-        taken.append(place)
         words = _hertz(decade)
-        offset, side = _beside(words, place, -top.imag, hertz > top_hz, axes)
+        asked = (_beside(words, place, -top.imag, hertz > top_hz, axes), *_ELSEWHERE)
+        boxes = ((offset, side, _box(words, place, offset, side, axes)) for offset, side in asked)
+        free = next((one for one in boxes if not any(one[2].meets(other) for other in written)), None)
+        if free is None:
+            continue
+        offset, side, box = free
+        taken.append(place)
+        written.append(box)
         axes.plot([place.real], [place.imag], "o", ms=3.5, color="black", zorder=5)
         axes.annotate(
             words,
@@ -137,14 +149,37 @@ def _mark_decades(axes: Axes, pairs: Points) -> None:
         )
 
 
-def _beside(
-    words: str, place: complex, top_ohm: float, rising: bool, axes: Axes
-) -> tuple[tuple[float, float], Literal["left", "center", "right"]]:
+@dataclass(frozen=True, slots=True)
+class _Box:
+    """What words of one line cover, in points."""
+
+    left: float
+    right: float
+    low: float
+    high: float
+
+    def meets(self, other: _Box) -> bool:
+        """Whether any of it lies over the other."""
+        beside = self.right < other.left or other.right < self.left
+        return not (beside or self.high < other.low or other.high < self.low)
+
+
+def _box(words: str, place: complex, offset: tuple[float, float], side: str, axes: Axes) -> _Box:
+    """Return what the words of a mark cover, with a gap around them; both axes have one scale."""
+    left, right = axes.get_xlim()
+    scale = _AXES_INCHES * 72 / (right - left)
+    width = _LETTER * _MARK_PT * len(words)
+    x = place.real * scale + offset[0] - {"left": 0.0, "center": 0.5, "right": 1.0}[side] * width
+    y = place.imag * scale + offset[1]
+    return _Box(x - 1, x + width + 1, y - 1, y + _MARK_PT + 1)
+
+
+def _beside(words: str, place: complex, top_ohm: float, rising: bool, axes: Axes) -> tuple[tuple[float, float], _Side]:
     """Return offset (points) and alignment of a mark's words: outside the arc, below it where that is off the axes."""
     left, right = axes.get_xlim()
     inches = _AXES_INCHES / (right - left)
-    # A letter is about 0.6 of its height wide; to the left of the mark come a gap and the axis.
-    needed_pt = 0.6 * _MARK_PT * len(words) + 8
+    # To the left of the mark come a gap and the axis.
+    needed_pt = _LETTER * _MARK_PT * len(words) + 8
     if rising and (place.real - left) * inches * 72 > needed_pt:
         return (-5, 2), "right"
     if not rising and place.imag > 0.2 * top_ohm and (right - place.real) * inches * 72 > needed_pt:
@@ -208,6 +243,8 @@ def resistance_over_cycles(rows: Sequence[InterfaceRow], half_cycles: Sequence[H
     measured, several of one cycle one after the other on the way to the next half-cycle. A shorted cell is a cross on
     the axis; what a spectrum does not determine is not drawn.
     """
+    from matplotlib.ticker import MaxNLocator
+
     figure = _figure(4.3)
     axes = figure.add_subplot()
     trace = [(place, h.resistance_ohm) for place, h in zip(_places(half_cycles), half_cycles, strict=True)]
@@ -228,6 +265,7 @@ def resistance_over_cycles(rows: Sequence[InterfaceRow], half_cycles: Sequence[H
     if shorted:
         label = "no arc: shorted"
         axes.plot(shorted, [0.0] * len(shorted), "x", ms=8, mew=2, color="black", label=label, clip_on=False, zorder=6)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     # Room above the curves for the legend.
     axes.set_ylim(0, 1.3 * axes.get_ylim()[1])
     axes.set_xlim(-0.02 * max(axes.get_xlim()[1], 1.0), None)

@@ -45,11 +45,15 @@ def archive_lock_path(store: Path) -> Path:
 
 
 def simulated_path(store: Path) -> Path:
-    """Return the store of the runs of ``run --simulate``, beside the usual one.
+    """Return the store of the runs of ``run --simulate``, beside the usual one; one that is named so is it already.
 
     >>> simulated_path(Path("cellrig.db")).name
     'cellrig-simulated.db'
+    >>> simulated_path(Path("cellrig-simulated.db")).name
+    'cellrig-simulated.db'
     """
+    if store.stem.endswith("-simulated"):
+        return store
     return store.with_name(f"{store.stem}-simulated{store.suffix}")
 
 

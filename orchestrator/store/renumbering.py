@@ -52,7 +52,7 @@ def _numbered(connection: sqlite3.Connection, run_id: str, program: Program, has
     walk, builder, found, time_s = ProgramWalk(program), CycleBuilder(program), _Numbered(), 0.0
     test = 0
     for test, index, tester_test_id, program_json in connection.execute(_TESTS, (run_id,)).fetchall():
-        last = samples.last(connection, test)
+        last = samples.last_stored(connection, test)
         if tester_test_id is None:
             cycle = CycleNumbers.of(program).cycle_before(index)
             found.measurements.append((cycle, test))

@@ -85,11 +85,17 @@ def _compare(connection: sqlite3.Connection, test: int, batch: Sequence[Sample])
 
 def last(connection: sqlite3.Connection, test: int) -> Sample | None:
     """Return the sample with the highest sequence number, or None while there is none; that of an archived test too."""
-    row = connection.execute(f"{SELECT} ORDER BY sequence DESC LIMIT 1", (test,)).fetchone()
+    there = last_stored(connection, test)
     archived = None if (outline := outline_of(connection, test)) is None else outline.last
-    if row is None or (archived is not None and archived.sequence >= row[0]):
+    if there is None or (archived is not None and archived.sequence >= there.sequence):
         return archived
-    return sample_of(row)
+    return there
+
+
+def last_stored(connection: sqlite3.Connection, test: int) -> Sample | None:
+    """Return the sample with the highest sequence number among the rows of the store, of any layout; None without."""
+    row = connection.execute(f"{SELECT} ORDER BY sequence DESC LIMIT 1", (test,)).fetchone()
+    return None if row is None else sample_of(row)
 
 
 def count(connection: sqlite3.Connection, test: int) -> int:

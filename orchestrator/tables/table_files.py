@@ -32,7 +32,7 @@ class NotATable(Exception):
     """A file is no table of samples that can be read; the message says what was seen and what can be done."""
 
 
-def read_table(path: Path, ending: str = "") -> pl.DataFrame:
+def read_table(path: Path | str, ending: str = "") -> pl.DataFrame:
     """Return the sample table that a ``.csv``, ``.parquet`` or ``.xlsx`` file holds, whole and in its order.
 
     ``ending`` says which of them it is where its name does not. Raises NotATable, or OSError for a file that cannot be
@@ -40,6 +40,7 @@ def read_table(path: Path, ending: str = "") -> pl.DataFrame:
     """
     import polars as pl
 
+    path = Path(path)
     ending = ending or path.suffix.lower()
     if ending not in _ENDINGS:
         raise NotATable(f"{path.name} is none of {', '.join(_ENDINGS)}; give a file that cellrig export has written")
@@ -62,11 +63,14 @@ def _read(path: Path, ending: str) -> tuple[pl.DataFrame, dict[str, Any] | None]
     """Return the columns of a file and what its sidecar says. Raises NotATable for a damaged one."""
     import polars as pl
     from openpyxl.utils.exceptions import InvalidFileException
+    from pyarrow import ArrowException
 
     try:
         if ending == ".csv":
             return _csv(path), read_sidecar(path)
         return _parquet(path) if ending == ".parquet" else (_workbook(path), None)
+    except ArrowException as err:
+        raise NotATable(f"{path.name} is damaged ({err}); copy it again") from err
     except (NotATable, ValueError):
         raise
     except OSError as err:
@@ -128,12 +132,11 @@ def _parquet(path: Path) -> tuple[pl.DataFrame, dict[str, Any] | None]:
     import polars as pl
     import pyarrow.parquet as pq
 
-    with path.open("rb") as opened:
-        with pq.ParquetFile(opened) as file:
-            metadata = file.schema_arrow.metadata or {}
-            more = file.metadata.metadata or {}
-        opened.seek(0)
-        frame = pl.read_parquet(opened, hive_partitioning=False)
+    # pyarrow holds each page against its checksum, where the file has them as ours do; polars 2.1 reads on.
+    with path.open("rb") as opened, pq.ParquetFile(opened, page_checksum_verification=True) as file:
+        metadata = file.schema_arrow.metadata or {}
+        more = file.metadata.metadata or {}
+        frame = pl.DataFrame(file.read())
     text = metadata.get(PARQUET_KEY) or more.get(PARQUET_KEY)
     return frame, json.loads(text) if text is not None else read_sidecar(path)
 

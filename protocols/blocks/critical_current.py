@@ -14,6 +14,9 @@ from protocols.quantities import Charge, Current, Duration, Quantity
 from protocols.recipe_steps import RecipeStep
 from protocols.value_lists import Values
 
+# Written out one by one, as the cell may leave the ramp behind each.
+_CYCLES_MAX = 1000
+
 
 class CriticalCurrentBlock(WindowBlock):
     """A ramp of currents: stripping and plating at each, until the cell is shorted or its voltage reaches an end.
@@ -45,6 +48,10 @@ class CriticalCurrentBlock(WindowBlock):
         if falls:
             raise problem(
                 f"{falls[0][1]} after {falls[0][0]}", "currents in one kind of unit, each above the one before"
+            )
+        if len(self.current) * self.cycles > _CYCLES_MAX:
+            raise problem(
+                f"{self.cycles} cycles at {len(self.current)} currents", f"at most {_CYCLES_MAX} cycles in all"
             )
         return self
 

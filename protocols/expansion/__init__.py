@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from protocols.expansion.expander import Expansion, expand
 from protocols.expansion.including import beside, with_included
-from protocols.expansion.parameters import ParameterValue
+from protocols.expansion.parameter_values import ParameterValue
 from protocols.expansion.plain_text import plain_text
 
 __all__ = ["Expansion", "ParameterValue", "beside", "expand", "plain_text", "with_included"]

@@ -16,8 +16,8 @@ from pydantic_core import PydanticCustomError
 from protocols.blocks import BLOCKS
 from protocols.errors import RecipeError, RecipeProblem
 from protocols.expansion.included_files import IncludedFiles
-from protocols.expansion.parameters import Declared, ParameterValue, declared, with_nodes, with_texts
-from protocols.expansion.scope import Scope, texts
+from protocols.expansion.parameter_values import Declared, ParameterValue, declared, with_nodes, with_texts
+from protocols.expansion.scope import Room, Scope, texts
 from protocols.expansion.step_nodes import made, placeholder, plain_count, with_usual
 from protocols.field_types import FileModel
 from protocols.file_problems import problems_of
@@ -85,10 +85,11 @@ class _Expander:
     files: IncludedFiles
     problems: list[RecipeProblem] = field(default_factory=list)
     count: int = 0
+    room: Room = field(default_factory=Room)
 
     def scope(self, parameters: Mapping[str, Declared], names: Mapping[str, Node], file: str, own: str = "") -> Scope:
         """Give the scope of a file; a parameter without a value was told already and is left as it is written."""
-        return Scope(names, file, own or None, frozenset(parameters), problems=self.problems)
+        return Scope(names, file, own or None, frozenset(parameters), problems=self.problems, room=self.room)
 
     def check_used(self, parameters: Mapping[str, Declared], scope: Scope) -> None:
         """Tell each parameter that is used nowhere: whoever sets it would change nothing."""

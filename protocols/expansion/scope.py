@@ -4,16 +4,34 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 
-from protocols.errors import RecipeProblem
+from protocols.errors import RecipeError, RecipeProblem
 from protocols.written_steps import VARIABLE_PATTERN
 from protocols.yaml_document import Node
 
 _USED = re.compile(rf"\$({VARIABLE_PATTERN})")
-# Keys whose value is text for people, in which a name may stand anywhere.
-_PROSE = frozenset({"title", "description", "why", "reason", "text"})
+# Keys whose value is text for people, in which a name may stand anywhere. In that of a prompt it changes what is done.
+_DONE = "text"
+_PROSE = frozenset({"title", "description", "why", "reason", _DONE})
+
+NODES_MAX = 100_000
+"""Keys and values of an expanded recipe: three times what its plain steps have."""
+
+
+@dataclass(slots=True)
+class Room:
+    """What is left of the keys and values that one recipe may have once it is expanded."""
+
+    nodes: int = NODES_MAX
+
+    def take(self, node: Node, file: str) -> None:
+        """Take the room of one. Raises RecipeError where there is none."""
+        self.nodes -= 1
+        if self.nodes < 0:
+            seen, wanted = f"more than {NODES_MAX} keys and values once it is expanded", "fewer values, or `repeat`"
+            raise RecipeError([RecipeProblem(file, node.line, "steps", seen, wanted)])
 
 
 @dataclass(slots=True)
@@ -29,10 +47,11 @@ class Scope:
     declared: frozenset[str] = frozenset()
     used: set[str] = field(default_factory=set)
     problems: list[RecipeProblem] = field(default_factory=list)
+    room: Room = field(default_factory=Room)
 
     def with_names(self, names: Mapping[str, Node]) -> Scope:
         """Give the scope of steps inside that know more names."""
-        return Scope({**self.names, **names}, self.file, self.own_file, self.declared, self.used, self.problems)
+        return replace(self, names={**self.names, **names})
 
     def refuse(self, line: int, place: str, seen: str, expected: str) -> None:
         """Note what is wrong at a line of this file."""
@@ -40,20 +59,21 @@ class Scope:
 
     def filled(self, node: Node, place: str) -> Node:
         """Give a part of the file with values in place of names, each line as it is written."""
-        return self._filled(node, place, is_prose=place.rpartition(".")[2] in _PROSE)
+        return self._filled(node, place, place.rpartition(".")[2])
 
-    def _filled(self, node: Node, place: str, *, is_prose: bool) -> Node:
+    def _filled(self, node: Node, place: str, key: str) -> Node:
+        self.room.take(node, self.file)
         if isinstance(node.value, dict):
             inner = {
-                key: self._filled(one, f"{place}.{key}".removeprefix("."), is_prose=key in _PROSE)
-                for key, one in node.value.items()
+                inside: self._filled(one, f"{place}.{inside}".removeprefix("."), inside)
+                for inside, one in node.value.items()
             }
             return Node(node.line, inner, self.own_file)
         if isinstance(node.value, list):
-            listed = [self._filled(one, f"{place}[{n}]", is_prose=False) for n, one in enumerate(node.value, 1)]
+            listed = [self._filled(one, f"{place}[{n}]", "") for n, one in enumerate(node.value, 1)]
             return Node(node.line, listed, self.own_file)
-        if is_prose:
-            return Node(node.line, self._in_prose(node.value), self.own_file)
+        if key in _PROSE:
+            return Node(node.line, self._in_prose(node.value, key), self.own_file)
         return self._value(node, node.value, place)
 
     def _value(self, node: Node, text: str, place: str) -> Node:
@@ -77,12 +97,13 @@ class Scope:
         self.used.add(name)
         return _at(self.names[name], node.line, self.own_file)
 
-    def _in_prose(self, text: str) -> str:
+    def _in_prose(self, text: str, key: str) -> str:
         def shown(found: re.Match[str]) -> str:
             value = self.names.get(found[1])
             if value is None:
                 return found[0]
-            self.used.add(found[1])
+            if key == _DONE:
+                self.used.add(found[1])
             return ", ".join(texts(value))
 
         return _USED.sub(shown, text)

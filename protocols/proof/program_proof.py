@@ -14,7 +14,8 @@ from collections.abc import Sequence
 from fractions import Fraction
 
 from protocols.branches import HostEnd
-from protocols.cell import DEFAULTS, SYMMETRIC, Cell, CellKind
+from protocols.by_identity import Same
+from protocols.cell import SYMMETRIC, Cell, CellKind, kind_defaults
 from protocols.execution_order import Leaf, Node, nest
 from protocols.normalised import capacity_mah
 from protocols.program import (
@@ -44,7 +45,7 @@ _ROUNDED = Fraction(1_000_000_001, 1_000_000_000)
 _MEASURED_TIMES = 3
 
 
-_Key = tuple[tuple[Step, ...], Limits, tuple[HostEnd, ...]]
+_Key = tuple[Same[tuple[Step, ...]], Limits, tuple[HostEnd, ...]]
 _Steps = tuple[tuple[Node, ...], dict[int, Effect], Effect]
 
 
@@ -64,7 +65,7 @@ class _Prover:
     def __init__(self, program: Program) -> None:
         self._program = program
         self._several = len(program.segments) > 1
-        currents = [step.largest_a or 0.0 for it in program.cycling for _, step in powered(it.steps)]
+        currents = [step.largest_a or 0.0 for steps in program.different_steps for _, step in powered(steps)]
         self._largest_a = max(currents, default=0.0)
         full_mah = _full_mah(program.cell)
         self._proven: dict[_Key, _Steps] = {}
@@ -111,7 +112,7 @@ class _Prover:
     def _cycling(self, where: str, segment: CyclingSegment, counted: Interval) -> tuple[Effect, Interval]:
         """Prove a segment, and give its effect and what the guard of its cell counts behind it."""
         # The passes of a loop that the host decides are alike: each is proven once for what is counted before it.
-        key = segment.steps, segment.limits, segment.ends
+        key = Same(segment.steps), segment.limits, segment.ends
         proven = self._proven.get(key)
         if proven is None:
             proven = self._proven[key] = self._steps(where, segment)
@@ -151,11 +152,10 @@ class _Prover:
     def _charges(self, where: str, effects: dict[int, Effect]) -> None:
         """See that no step passes more than its cell holds."""
         cell = self._program.cell
-        kind = CellKind(cell.kind)
-        if cell.kind in SYMMETRIC or kind is CellKind.LI_CU:
+        if cell.kind in SYMMETRIC or cell.kind == CellKind.LI_CU:
             most, holds = _foil_ah(cell), "a foil"
         else:
-            factor = Fraction(DEFAULTS[kind].capacity_factor)
+            factor = Fraction(kind_defaults(cell.kind).capacity_factor)
             most, holds = None if self._full_ah is None else factor * self._full_ah, f"{float(factor):g} times the cell"
         for number, effect in effects.items():
             if most is not None and effect.largest_ah > most * _ROUNDED:
@@ -237,8 +237,7 @@ def _leaves(nodes: Sequence[Node]) -> list[Leaf]:
 
 def _full_mah(cell: CellFacts) -> float | None:
     """Give what a cell holds when full, as its ceilings take it: by its active mass where the kind tells that."""
-    kind = CellKind(cell.kind)
-    specific = DEFAULTS[kind].specific_capacity
+    specific = kind_defaults(cell.kind).specific_capacity
     if specific is not None and cell.active_mass_mg is not None:
         return float(specific) * cell.active_mass_mg
     return capacity_mah(cell)
