@@ -98,8 +98,8 @@ def test_tester_refuses_until_its_units_are_set() -> None:
     assert _neware(resistance_per_ohm=1e3).problems("21-1-1", resistor) == []
 
 
-def test_source_and_potentiostat_refuse_a_load() -> None:
-    """A source meter would follow the voltage only while this computer reckons; a potentiostat sets currents."""
+def test_source_meter_refuses_a_load() -> None:
+    """It would follow the voltage only while this computer reckons, and go on constant behind a hang."""
     bench = simulated_bench()
     smu = next(tester for tester in bench.tester if isinstance(tester, SmuSettings))
     channel = smu.channel_names()[0]
