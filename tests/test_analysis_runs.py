@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,7 @@ from orchestrator.report.picture_sheet import NothingToDraw, PictureOrder
 from orchestrator.report.run_pictures import draw_runs
 from orchestrator.shorts import ShortFinding, ShortKind
 from orchestrator.store import Store, open_store
+from orchestrator.tables.bdf_terms import BY_LABEL
 from orchestrator.tables.run_data import RunData
 from orchestrator.tables.sample_table import sample_table
 from tests.analysis_truth import Recording, every, symmetric
@@ -109,6 +110,33 @@ def test_table_of_an_interrupted_run_gives_the_cycles_of_its_store(opened: Store
     known = analysis.analyse(data).tables[Part.CYCLES]
     assert [row.charge_capacity_ah for row in rows] == pytest.approx([row.charge_capacity_ah for row in known])
     assert [row.discharge_capacity_ah for row in rows] == pytest.approx([row.discharge_capacity_ah for row in known])
+
+
+@pytest.mark.parametrize("run_id", ["R000001", "R000003"])
+@pytest.mark.parametrize(
+    ("name", "read"),
+    [
+        ("csv", pl.read_csv),
+        ("csv", analysis.read_table),
+        ("bdf-csv", pl.read_csv),
+        ("bdf-csv", analysis.read_table),
+        ("bdf-parquet", pl.read_parquet),
+        ("bdf-parquet", analysis.read_table),
+    ],
+)
+def test_exports_have_the_cycles_of_the_store(
+    opened: Store, tmp_path: Path, name: str, read: Callable[[str], pl.DataFrame], run_id: str
+) -> None:
+    """As polars reads them, with labels and texts of BDF, with its machine names, or by ``read_table``."""
+    table = read(str(exported(opened, run_id, name, tmp_path).files[0]))
+    stored = sample_table(opened, run_id)
+    cell = RunData(opened, run_id).program.cell
+    cycles = analysis.cycle_table(stored, cell)
+    assert cycles
+    assert analysis.cycle_table(table, cell) == cycles
+    machine = {label: BY_LABEL[label].name for label in table.columns if label in BY_LABEL}
+    assert analysis.cycle_table(table.rename(machine), cell) == cycles
+    assert [row.step for row in analysis.step_rows(table)] == [row.step for row in analysis.step_rows(stored)]
 
 
 def test_rate_test_is_analysed(opened: Store) -> None:
@@ -283,21 +311,21 @@ def test_page_of_analyses_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     assert len(list(names["cycles"])) == 2
 
 
-@pytest.mark.parametrize("name", ["csv", "bdf-csv", "bdf-parquet", "xlsx"])
-def test_exports_are_analysed_as_the_store_is(opened: Store, tmp_path: Path, name: str) -> None:
-    """``read_table`` takes a path as people write it, and cycles of each format are those of the store."""
+def test_workbook_is_analysed_as_the_store_is(opened: Store, tmp_path: Path) -> None:
+    """Its numbers have the digits of a workbook, and its cycles those of the store."""
     cell = analysis.CellFacts("lfp", "lfp", active_mass_mg=1.1)
-    path = str(exported(opened, "R000001", name, tmp_path).files[0])
+    path = str(exported(opened, "R000001", "xlsx", tmp_path).files[0])
     found = analysis.cycle_table(analysis.read_table(path), cell)
     wanted = analysis.cycle_table(sample_table(opened, "R000001"), cell)
     assert [row.discharge_capacity_ah for row in found] == [row.discharge_capacity_ah for row in wanted] != []
 
 
-def test_labels_of_the_battery_data_format_are_no_names_of_columns(opened: Store, tmp_path: Path) -> None:
-    """Who reads an export with polars alone is told how to read it."""
+def test_table_without_numbers_of_steps_is_told_the_way(opened: Store, tmp_path: Path) -> None:
+    """Three columns are a table of the Battery Data Format, and too few for an analysis."""
     path = exported(opened, "R000001", "bdf-parquet", tmp_path).files[0]
-    with pytest.raises(analysis.NoSuchTable, match=r"is read by analysis.read_table\(path\)"):
-        analysis.cycle_table(pl.read_parquet(path), analysis.CellFacts("lfp", "lfp"))
+    table = pl.read_parquet(path).drop("Step Count / 1")
+    with pytest.raises(analysis.NoSuchTable, match=r"no column 'step_count'.* gets them by cellrig import"):
+        analysis.cycle_table(table, analysis.CellFacts("lfp", "lfp"))
 
 
 def test_page_names_every_table_and_public_name() -> None:

@@ -16,10 +16,12 @@ import pytest
 from orchestrator.cli.export import _LEAST_SHOWN
 from orchestrator.export.errors import AlreadyThere, ExportError, NothingToExport
 from orchestrator.export.exporting import export_runs
+from orchestrator.export.fit_rows import FitRows, with_whole_seams
 from orchestrator.export.formats import OURS, ExportFormat, find_format, offered_formats
 from orchestrator.export.output import Output
 from orchestrator.export.source import RunSource
 from orchestrator.store import Store
+from orchestrator.tables.columns import sample_schema
 from orchestrator.tables.run_data import RunData
 from orchestrator.tables.sample_table import sample_table
 from orchestrator.tables.sidecar import read_sidecar
@@ -301,6 +303,20 @@ def test_records_without_a_reading_are_told_and_kept(store: Store, run_id: str, 
         )
     exported(store, run_id, "bdf-csv", tmp_path, force=True)
     assert not Path(f"{table}.left-out.csv").exists()
+
+
+@pytest.mark.parametrize("rows", [100_000, 5], ids=["in a batch", "at its end"])
+def test_record_that_jumps_ahead_is_left_out_alone(rows: int, tmp_path: Path) -> None:
+    """A time far ahead put all later records into the file of those left out; one that goes back is alone, too."""
+    times_s = [0.0, 1.0, 2.0, 3.0, 1e9, 4.0, 5.0, 4.5, 6.0, 7.0]
+    numbers = {name: [0.0] * len(times_s) for name, dtype in sample_schema().items() if dtype == pl.Float64}
+    frame = pl.DataFrame({**numbers, "test_time_s": times_s}).with_columns(run_id=pl.lit("R000001"), test=1)
+    fit = FitRows(tmp_path / "left-out.csv")
+    pieces = [frame[at : at + rows] for at in range(0, frame.height, rows)]
+    found = pl.concat([fit.of(piece) for piece in with_whole_seams(pieces)])
+    assert found["test_time_s"].to_list() == [0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0]
+    assert fit.why == {"made later than the records behind it": 1, "made before the record before it": 1}
+    assert pl.read_csv(tmp_path / "left-out.csv")["test_time_s"].to_list() == [1e9, 4.5]
 
 
 def test_number_that_is_not_finite_is_refused(store: Store, run_id: str, tmp_path: Path) -> None:

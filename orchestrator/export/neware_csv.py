@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from orchestrator.export.background import write_all
 from orchestrator.export.continued_steps import ContinuedSteps
 from orchestrator.export.errors import NothingToExport
-from orchestrator.export.fit_rows import FitRows
+from orchestrator.export.fit_rows import FitRows, with_whole_seams
 from orchestrator.export.step_direction import direction
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def write_neware_csv(source: RunSource, output: Output, name: str) -> None:
             to_neware(continued.of(rows), before).write_csv(file, include_header=not before)
 
     with path.open("wb") as file:
-        write_all(source.batches(), write)
+        write_all(with_whole_seams(source.batches()), write)
     if not fit.rows:
         raise NothingToExport(f"run {source.run_id} has no record with time, voltage and current")
     if fit.why:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from orchestrator.clock.iso_time import iso_utc
 from orchestrator.export.background import write_all
 from orchestrator.export.errors import NothingToExport
-from orchestrator.export.fit_rows import FitRows
+from orchestrator.export.fit_rows import FitRows, with_whole_seams
 from orchestrator.export.pyprobe_readme import StepNumbers, readme_text
 from orchestrator.export.step_direction import NetCharge
 
@@ -46,7 +46,7 @@ def write_pyprobe(source: RunSource, output: Output, name: str) -> None:
             writer.write_table(rows.of(fitting).to_arrow().cast(schema))
 
     with pq.ParquetWriter(table, schema, compression="lz4", write_page_checksum=True) as writer:
-        write_all(source.batches(), write)
+        write_all(with_whole_seams(source.batches()), write)
     if not fit.rows:
         raise NothingToExport(f"run {source.run_id} has no record with time, voltage and current")
     recorded = {test.row.segment for test in source.data.tests if test.last is not None}

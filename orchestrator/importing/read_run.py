@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     import polars as pl
 
+_NAMED = 6
 CHARGE_POSITIVE = "charge"
 DISCHARGE_POSITIVE = "discharge"
 
@@ -59,6 +60,12 @@ class Decisions:
     def add(self, what: str, value: str, told_by: str) -> None:
         """Keep one decision: what it is about, the value, and what told it."""
         self.made.append(Decision(what, value, told_by))
+
+    def leave_out(self, columns: list[str]) -> None:
+        """Keep that columns of the file are not taken, some of them by name."""
+        if columns:
+            more = f" and {len(columns) - _NAMED} more" if len(columns) > _NAMED else ""
+            self.add("left out", ", ".join(columns[:_NAMED]) + more, "a run has no such columns; the file is kept")
 
 
 @dataclass(slots=True)

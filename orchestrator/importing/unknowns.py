@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from orchestrator.analysis.sample_blocks import AT_REST
 from orchestrator.clock.iso_time import iso_utc
 from orchestrator.importing.errors import ImportFailed
+from orchestrator.importing.neware_words import KNOWN_MODES, mode_of
 from orchestrator.importing.read_run import CHARGE_POSITIVE, DISCHARGE_POSITIVE, Decisions, ImportOptions
 from orchestrator.tables.columns import sample_schema
 
@@ -87,6 +88,19 @@ def _told_by_voltage(table: pl.DataFrame) -> str:
             "discharged. Say what it does: --positive discharge or charge"
         )
     return f"; the voltage follows the current at {same} of {same + other} changes" if same + other else ""
+
+
+def with_known_words(words: pl.Series, decisions: Decisions) -> pl.Series:
+    """Return the kinds of steps in the store's words; one that nobody knows stays, which is told."""
+    import polars as pl
+
+    known = {word: mode_of(word) for word in words.drop_nulls().unique()}
+    strange = sorted(word for word, mode in known.items() if word and mode == word and mode not in KNOWN_MODES)
+    if strange:
+        decisions.add(
+            "kinds of steps", ", ".join(strange[:6]), "words that are not known; no direction follows from them"
+        )
+    return words.replace_strict(known, default=None, return_dtype=pl.String)
 
 
 def wall_clock_unix_s(

@@ -41,7 +41,7 @@ from protocols.current_sign import Direction
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_ZERO_LINE: dict[str, Any] = {"color": "0.6", "linewidth": 0.5, "zorder": 0}
+_ZERO_LINE: dict[str, Any] = {"color": "0.6", "linewidth": 0.5, "linestyle": ":", "zorder": 0}
 
 _AGAIN = "the same rate again"
 
