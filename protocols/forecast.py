@@ -99,10 +99,10 @@ def usual_steps(segment: CyclingSegment, full_ah: float | None) -> Iterator[tupl
     """
     before: RecordedStep | None = None
     for number, step in recorded(segment.steps):
-        takes_s, largest_a = usual_s(step, full_ah), step.largest_a or 0.0
+        takes_s, usual_a = usual_s(step, full_ah), step.usual_a or 0.0
         filled = before is not None and (before.direction, before.target_v) == (step.direction, step.target_v)
-        passes_nothing = not largest_a or (filled and not step.sets_current)
-        yield number, step, takes_s, 0.0 if passes_nothing else min(largest_a * takes_s / 3600, longest(step)[1])
+        passes_nothing = not usual_a or (filled and not step.sets_current)
+        yield number, step, takes_s, 0.0 if passes_nothing else min(usual_a * takes_s / 3600, longest(step)[1])
         before = before if step.direction is None else step
 
 
@@ -142,10 +142,11 @@ def usual_s(step: RecordedStep, full_ah: float | None) -> float:
 
     A step that strips plated lithium is over when that is gone, whatever the cell holds. Infinite without any of them.
     """
-    largest_a = step.largest_a or 0.0
+    usual_a = step.usual_a or 0.0
     expected_ah = full_ah if step.ceiling.expected_ah is None else step.ceiling.expected_ah
-    charges = (step.until.capacity_ah, expected_ah) if step.sets_current and largest_a else ()
-    times = [step.until.time_s, *(charge_ah * 3600 / largest_a for charge_ah in charges if charge_ah is not None)]
+    is_known = step.sets_current or not step.holds_voltage
+    charges = (step.until.capacity_ah, expected_ah) if is_known and usual_a else ()
+    times = [step.until.time_s, *(charge_ah * 3600 / usual_a for charge_ah in charges if charge_ah is not None)]
     half_ceiling_s = inf if step.ceiling.time_s is None else step.ceiling.time_s / _TIME_FACTOR
     return min((time_s for time_s in times if time_s is not None), default=half_ceiling_s)
 

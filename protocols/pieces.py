@@ -254,3 +254,13 @@ def _leaves(steps: Sequence[RecipeStep]) -> bool:
     """Tell whether a step of a loop, not of one inside it, may leave it."""
     blocks = [block for step in steps for block in getattr(step, "when", ())]
     return any(then_of(block.then)[0] is Then.LEAVE for block in blocks)
+
+
+def too_many(found: Sequence[Piece]) -> str:
+    """Say why a recipe has more pieces than a program may hold, and what to do."""
+    if any(piece.decisions for piece in found):
+        return (
+            f"is written out in more than {SEGMENTS_MAX} pieces, as a repeat with until or when is, pass by pass: "
+            "decide more rarely, with several cycles in each pass in a repeat of their own"
+        )
+    return f"changes the instrument more than {SEGMENTS_MAX} times: measure more rarely"

@@ -108,6 +108,10 @@ def _what(step: RecordedStep) -> str:
     current_ma = None if step.largest_a is None else f"{step.largest_a * 1000:.4g} mA"
     if step.sets_current:
         words += f" {current_ma}"
+    if step.power_w is not None:
+        words += f" {step.power_w * 1000:.4g} mW, at most {current_ma}"
+    if step.resistance_ohm is not None:
+        words += f" {step.resistance_ohm:.6g} ohm, at most {current_ma}"
     if step.holds_voltage:
         words += f", then {step.target_v:g} V" if step.sets_current else f" at {step.target_v:g} V"
     return words
@@ -118,7 +122,7 @@ def _ends_by(step: RecordedStep, takes_s: float, full_ah: float | None) -> str:
     until = step.until
     if until.time_s is not None and until.time_s <= takes_s:
         return "time"
-    current_a = step.largest_a or 0.0
+    current_a = step.usual_a or 0.0
     set_s = inf if until.capacity_ah is None or not current_a else until.capacity_ah * 3600 / current_a
     if set_s <= takes_s:
         return f"{(until.capacity_ah or 0.0) * 1000:.4g} mAh"

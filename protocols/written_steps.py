@@ -13,7 +13,8 @@ from pydantic import AfterValidator, Field, StringConstraints, WithJsonSchema
 from protocols.blocks import BLOCKS
 from protocols.field_types import FileModel, Line, problem
 from protocols.limit_blocks import LimitsField
-from protocols.recipe_steps import STEP_KINDS, RecordRule
+from protocols.recipe_steps import STEP_KINDS
+from protocols.step_ends import RecordRule
 from protocols.temperature import TemperatureField
 
 VARIABLE_PATTERN = r"[A-Za-z][A-Za-z0-9_]{0,39}"

@@ -25,7 +25,7 @@ _BLOCKS = re.findall(r"```yaml\n(.*?)```", _GUIDE, re.DOTALL)
     "module",
     [
         *("", ".quantities", ".loading", ".resolve", ".channel_envelope", ".forecast"),
-        *(".likely_slips", ".normalised", ".plausibility", ".usual_bands"),
+        *(".cell_amounts", ".likely_slips", ".loads", ".normalised", ".plausibility", ".usual_bands"),
         *(".blocks", ".expansion.parameters", ".value_lists"),
     ],
 )
@@ -36,13 +36,13 @@ def test_session_in_a_docstring_runs(module: str) -> None:
     assert found.failed == 0
 
 
-def test_guide_has_a_recipe_and_a_cell() -> None:
-    """The guide's two blocks are the ones that the next test loads."""
-    assert len(_BLOCKS) == 2
+def test_guide_has_two_recipes_and_a_cell() -> None:
+    """The guide's three blocks are the ones that the next test loads."""
+    assert len(_BLOCKS) == 3
 
 
 def test_every_block_of_the_guide_loads_and_fits_together() -> None:
-    """The recipe of the guide resolves for the cell of the guide."""
+    """The recipes of the guide resolve for the cell of the guide."""
     recipe, cell = parse_recipe(_BLOCKS[0]), parse_cell(_BLOCKS[1])
     steps = resolve(recipe, cell).cycling[0].steps
     assert [step.kind for step in steps] == [
@@ -54,6 +54,8 @@ def test_every_block_of_the_guide_loads_and_fits_together() -> None:
         "constant_current",
         "loop",
     ]
+    kinds = [step.kind for step in resolve(parse_recipe(_BLOCKS[2]), cell).cycling[0].steps]
+    assert kinds == ["cc_cv", "constant_power", "constant_power", "constant_resistance"]
 
 
 def test_guide_shows_messages_as_they_are() -> None:

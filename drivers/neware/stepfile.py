@@ -27,12 +27,16 @@ from protocols.formats.neware_file import (
     TIME,
     VOLT,
     Dialect,
+    FileQuantity,
     Schedule,
+    UnknownLoad,
     step_file,
 )
 from protocols.program import (
     CcCv,
     ConstantCurrent,
+    ConstantPower,
+    ConstantResistance,
     ConstantVoltage,
     CyclingSegment,
     Loop,
@@ -47,6 +51,8 @@ from protocols.program_steps import bounded
 
 # Half a unit of the file's last decimal and a little, by what a field's name ends with.
 _ROUNDING = {"_v": VOLT, "_a": CURR, "_s": TIME, "_ah": CAP}
+# A power and a resistance, whose units are settings: a file may lose such a part of them.
+_LOADS, _LOAD_PART = frozenset({"power_w", "resistance_ohm"}), 1e-4
 
 
 def intended(segment: CyclingSegment) -> Schedule:
@@ -67,18 +73,23 @@ def _folded(step: Step) -> Step:
 def write(segment: CyclingSegment, label: str, date_unix_s: float, dialect: Dialect | None = None) -> bytes:
     """Write the step file of a segment. The same segment, label and date give the same bytes.
 
-    Raises CannotRun for what the file cannot hold: more than 254 steps with the end, text outside ASCII.
+    Raises CannotRun for what the file cannot hold: more than 254 steps with the end, text outside ASCII, a power or a
+    resistance whose name and unit in the file are not known.
     """
     schedule = intended(segment)
     if len(schedule.steps) + 1 > STEPS_MAX:
         raise CannotRun(f"{len(schedule.steps) + 1} steps with the end; a step file holds {STEPS_MAX}")
     if not label.isascii():
         raise CannotRun(f"label {label!r} must be plain ASCII: BTS mixes up other encodings")
-    return step_file(schedule, label, date_unix_s, dialect or Dialect())
+    try:
+        return step_file(schedule, label, date_unix_s, dialect or Dialect())
+    except UnknownLoad as err:
+        raise CannotRun(f"{err}; see the settings of the tester") from err
 
 
-def read(data: bytes) -> Schedule:
+def read(data: bytes, dialect: Dialect | None = None) -> Schedule:
     """Parse a step file into the tester's schedule. Raises NotConfirmed for a file that cannot be carried out."""
+    dialect = dialect or Dialect()
     try:
         root = SafeET.fromstring(data)
     except (ET.ParseError, DefusedXmlException, ValueError) as err:
@@ -99,7 +110,7 @@ def read(data: bytes) -> Schedule:
         raise NotConfirmed("the step file lacks whole-run limits")
     if floor != -current:
         raise NotConfirmed(f"the step file limits current to {floor} .. {current} A, which is not symmetric")
-    steps = tuple(_read_step(e) for e in elements[:-1])
+    steps = tuple(_read_step(e, dialect) for e in elements[:-1])
     return Schedule(steps, _read_record(whole) or Record(), VoltageBand(low, high), current, delay)
 
 
@@ -134,7 +145,13 @@ def _read_record(parent: ET.Element) -> Record | None:
     return Record(_read_bound(main, "Time", TIME), _read_bound(main, "Volt", VOLT), _read_bound(main, "Curr", CURR))
 
 
-def _read_step(element: ET.Element) -> Step:
+def _read_load(main: ET.Element, element: ET.Element, known: FileQuantity | None) -> float:
+    if known is None:
+        raise NotConfirmed(f"{element.tag} of the step file is of a power or resistance, whose unit there is not known")
+    return _must(_read(main, known.tag, known.per_si), known.tag, element)
+
+
+def _read_step(element: ET.Element, dialect: Dialect) -> Step:
     kind_text = element.get("Step_Type", "")
     if not (kind_text.isascii() and kind_text.isdigit()):
         raise NotConfirmed(f"{element.tag} of the step file has type {kind_text!r}")
@@ -160,17 +177,21 @@ def _read_step(element: ET.Element) -> Step:
         return CcCv(signed, _must(volt, "Volt", element), until, record=record)
     if ours is ConstantVoltage and direction is not None:
         return ConstantVoltage(direction, _must(volt, "Volt", element), until, current, record=record)
+    if ours is ConstantPower and direction is not None:
+        return ConstantPower(direction, _read_load(main, element, dialect.power), until, record=record)
+    if ours is ConstantResistance:
+        return ConstantResistance(_read_load(main, element, dialect.resistance), until, record=record)
     raise NotConfirmed(f"{element.tag} of the step file has type {kind}, which no program of ours holds")
 
 
-def differences(segment: CyclingSegment, data: bytes) -> list[str]:
+def differences(segment: CyclingSegment, data: bytes, dialect: Dialect | None = None) -> list[str]:
     """Return the differences between a schedule and its segment, in sentences; empty if there are none.
 
     Numbers may differ by what six decimals of the file's unit lose: half a unit of the last decimal. But what is not
     zero must not be zero in the file: an end of 0 is none to the tester. Raises NotConfirmed for a file that cannot be
     carried out.
     """
-    found = read(data)
+    found = read(data, dialect)
     wanted = intended(segment)
     result = []
     if len(wanted.steps) != len(found.steps):
@@ -188,13 +209,15 @@ def differences(segment: CyclingSegment, data: bytes) -> list[str]:
 def rehearsed(segment: CyclingSegment, dialect: Dialect) -> list[str]:
     """Write the step file of a segment, read it, and return why it must not be started; empty when it equals it."""
     try:
-        return differences(segment, write(segment, "rehearsal", 0.0, dialect))
+        return differences(segment, write(segment, "rehearsal", 0.0, dialect), dialect)
     except (CannotRun, NotConfirmed) as err:
         return [str(err)]
 
 
 def _alike(want: object, have: object, name: str = "") -> bool:
     if isinstance(want, float) and isinstance(have, float):
+        if name in _LOADS:
+            return math.isclose(want, have, rel_tol=_LOAD_PART) and want > 0
         # Times in years lose digits of their own.
         factor = _ROUNDING.get(f"_{name.rpartition('_')[2]}", VOLT)
         alike = math.isclose(want, have, rel_tol=1e-9, abs_tol=0.51 * 10**-DECIMALS / factor)

@@ -16,6 +16,8 @@ from protocols.current_sign import Direction
 from protocols.program import (
     CcCv,
     ConstantCurrent,
+    ConstantPower,
+    ConstantResistance,
     ConstantVoltage,
     Loop,
     Record,
@@ -26,6 +28,7 @@ from protocols.program import (
 )
 
 CHARGE, DISCHARGE, CV_CHARGE, REST, LOOP, END, CCCV_CHARGE, CV_DISCHARGE, CCCV_DISCHARGE = 1, 2, 3, 4, 5, 6, 7, 19, 20
+POWER_DISCHARGE, POWER_CHARGE, RESISTANCE_DISCHARGE = 8, 9, 10
 
 # The file's type of each step that makes records, by its kind and direction. A new kind has its lines here
 # and is built from what was read in the driver and in ``protocols.formats.neware_reading``.
@@ -37,6 +40,9 @@ TYPES: Mapping[tuple[type[RecordedStep], Direction | None], int] = {
     (ConstantVoltage, Direction.DISCHARGE): CV_DISCHARGE,
     (CcCv, Direction.CHARGE): CCCV_CHARGE,
     (CcCv, Direction.DISCHARGE): CCCV_DISCHARGE,
+    (ConstantPower, Direction.CHARGE): POWER_CHARGE,
+    (ConstantPower, Direction.DISCHARGE): POWER_DISCHARGE,
+    (ConstantResistance, Direction.DISCHARGE): RESISTANCE_DISCHARGE,
 }
 KINDS = {number: kind for kind, number in TYPES.items()}
 
@@ -46,13 +52,27 @@ DECIMALS = 6
 STEPS_MAX = 254
 
 
+class UnknownLoad(ValueError):
+    """A power or a resistance cannot be written, because its name and its unit in the file are not known."""
+
+
+@dataclass(frozen=True, slots=True)
+class FileQuantity:
+    """The tag of a quantity in step files, and how many of its units there make one of SI."""
+
+    tag: str
+    per_si: float
+
+
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """The differences between BTS versions (section 5.1)."""
+    """The differences between BTS versions (section 5.1), and what of power and resistance is known (section 5.2)."""
 
     version: str = "17"
     client_version: str = "BTS Client 8.0.0.478(2024.06.24)(R3)"
     creator: str = "cellrig"
+    power: FileQuantity | None = None
+    resistance: FileQuantity | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,10 +86,20 @@ class Schedule:
     delay_s: float
 
 
+def can_hold(step: RecordedStep, dialect: Dialect) -> bool:
+    """Tell whether a file can hold a step: a power or a resistance only where its name and unit are known."""
+    if (type(step), step.direction) not in TYPES:
+        return False
+    return (step.power_w is None or dialect.power is not None) and (
+        step.resistance_ohm is None or dialect.resistance is not None
+    )
+
+
 def step_file(schedule: Schedule, label: str, date_unix_s: float, dialect: Dialect, notes: Sequence[str] = ()) -> bytes:
     """Write the step file of a schedule. The same schedule, label and date give the same bytes.
 
-    ``notes``: sentences for people, at the head of the file as comments.
+    ``notes``: sentences for people, at the head of the file as comments. Raises UnknownLoad for a power or a resistance
+    that the dialect does not know.
     """
     root = ET.Element("root")
     date = datetime.fromtimestamp(date_unix_s, UTC).strftime("%Y%m%d%H%M%S")
@@ -89,7 +119,7 @@ def step_file(schedule: Schedule, label: str, date_unix_s: float, dialect: Diale
     _record(whole, schedule.record)
     info = ET.SubElement(config, "Step_Info", {"Num": str(len(schedule.steps) + 1)})
     for n, step in enumerate(schedule.steps, 1):
-        _write_step(info, n, step)
+        _write_step(info, n, step, dialect)
     last = str(len(schedule.steps) + 1)
     ET.SubElement(info, f"Step{last}", {"Step_ID": last, "Step_Type": str(END)})
     ET.SubElement(ET.SubElement(config, "SMBUS"), "SMBUS_Info", {"Num": "0", "AdjacentInterval": "0"})
@@ -130,7 +160,15 @@ def _protect(parent: ET.Element, schedule: Schedule) -> None:
     _number(main, "Delay_Time", schedule.delay_s, TIME)
 
 
-def _write_step(info: ET.Element, number: int, step: Step) -> None:
+def _load(main: ET.Element, number: int, what: str, value: float | None, known: FileQuantity | None) -> None:
+    if value is None:
+        return
+    if known is None:
+        raise UnknownLoad(f"step {number}: how a step file writes a {what} is not known")
+    _number(main, known.tag, value, known.per_si)
+
+
+def _write_step(info: ET.Element, number: int, step: Step, dialect: Dialect) -> None:
     direction = None if isinstance(step, Loop) else step.direction
     kind = LOOP if isinstance(step, Loop) else TYPES[type(step), direction]
     element = ET.SubElement(info, f"Step{number}", {"Step_ID": str(number), "Step_Type": str(kind)})
@@ -143,6 +181,8 @@ def _write_step(info: ET.Element, number: int, step: Step) -> None:
     main = ET.SubElement(limit, "Main")
     if direction is not None:
         _number(main, "Curr", step.largest_a, CURR)
+        _load(main, number, "power", step.power_w, dialect.power)
+        _load(main, number, "resistance", step.resistance_ohm, dialect.resistance)
     if step.holds_voltage:
         _number(main, "Volt", step.target_v, VOLT)
     _number(main, "Time", step.until.time_s, TIME)

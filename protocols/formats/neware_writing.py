@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from protocols.formats.file_contents import FormatError, Note, Written
-from protocols.formats.neware_file import STEPS_MAX, TYPES, Dialect, Schedule, step_file
+from protocols.formats.neware_file import STEPS_MAX, Dialect, Schedule, can_hold, step_file
 from protocols.formats.other_words import left_out
 from protocols.formats.plan import Driven, Item, Plan, Repeated
 from protocols.program import Loop, Step
@@ -35,7 +35,7 @@ def write(plan: Plan, unix_s: float) -> Written:
 
 def _add(items: Sequence[Item], steps: list[Step], notes: list[Note], level: int) -> None:
     for item in items:
-        if isinstance(item, Driven) and (type(item.step), item.step.direction) in TYPES:
+        if isinstance(item, Driven) and can_hold(item.step, Dialect()):
             steps.append(item.step)
         elif isinstance(item, Repeated):
             if level == _NESTED_MAX:
