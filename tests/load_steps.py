@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from drivers.neware.stepfile import Dialect, FileQuantity
+from protocols.formats.neware_file import Dialect, FileQuantity
 from protocols.loading import load_cell, parse_recipe
 from protocols.program import Program
 from protocols.resolve import resolve

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from drivers.errors import CannotRun, NotConfirmed
 from drivers.neware import stepfile
 from drivers.neware.settings import NewareSettings, UnitSettings
-from drivers.neware.stepfile import Dialect, FileQuantity
 from drivers.smu import SmuSettings
 from orchestrator.bench.simulated import simulated_bench
 from protocols.current_sign import Direction
+from protocols.formats.neware_file import Dialect, FileQuantity
 from protocols.program import CyclingSegment, Program
 from protocols.program_steps import ConstantPower, ConstantResistance, Until
 from simulators.neware.schedule import ScheduleError, StepKind, UnitRatings
