@@ -17,6 +17,9 @@ from protocols.program import CyclingSegment, Program, Segment
 BETWEEN_S = 15.0
 """A cell rests so long between two programs of one channel: a poll sees the end, the next is loaded and started."""
 
+# A shorter time is told in seconds.
+_SHORT_S = 120.0
+
 
 def expected_path(program: Program, durations_s: Sequence[float]) -> list[int]:
     """Give the indices of the segments that are carried out if each takes its duration (s)."""
@@ -62,9 +65,11 @@ def notes(program: Program, rest_s: float) -> list[str]:
     found = []
     if program.decides:
         at = sum(bool(segment.after) for segment in program.segments)
-        found.append(f"it decides at {at} places by what is measured; the times are those of a run in which none holds")
+        places = f"{at} place" if at == 1 else f"{at} places"
+        found.append(f"it decides at {places} by what is measured; the times are those of a run in which none holds")
     if rest_s:
-        found.append(f"between programs of the tester the cell rests for {rest_s / 60:.0f} min in all")
+        rests = f"{rest_s:.0f} s" if rest_s < _SHORT_S else f"{rest_s / 60:.0f} min"
+        found.append(f"between programs of the tester the cell rests for {rests} in all")
     if asked := sum(segment.prompt is not None for segment in program.segments):
         found.append(f"it waits for a person {asked} times" if asked > 1 else "it waits for a person once")
     return found

@@ -88,7 +88,10 @@ def _words(kind: str, context: dict[str, Any], loc: tuple[str | int, ...], node:
     words = {
         "problem": (str(context.get("seen")), str(context.get("expected"))),
         "missing": ("nothing", f"the key '{loc[-1]}'" if loc else "a value"),
-        "extra_forbidden": (f"the unknown key '{loc[-1]}'" if loc else "", "a key of this block, see docs/recipes.md"),
+        "extra_forbidden": (
+            f"the unknown key '{loc[-1]}'" if loc else "",
+            "a key of this block, see docs/recipes.md and recipe-language.md",
+        ),
         "model_type": (seen, "a block of keys"),
         "model_attributes_type": (seen, "a block of keys, for a step the first of them 'step:'"),
         "tuple_type": (seen, "a list, each entry behind '- '"),
