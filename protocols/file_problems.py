@@ -106,6 +106,8 @@ def _step_words(kind: str, node: Node) -> tuple[str, str]:
     known = ", ".join(WRITTEN_KINDS)
     if kind == "union_tag_invalid":
         word = str(written["step"].value) if "step" in written else ""
+        if word.strip().lower() == "include":
+            return f"step: {word[:_SHOWN]}", "'- include: FILE', without 'step:'; beside it 'with:' has its parameters"
         meant = meant_step(word, WRITTEN_KINDS)
         return f"step: {word[:_SHOWN]}", f"step: {meant}; there are {known}" if meant else known
     for key, inner in written.items():

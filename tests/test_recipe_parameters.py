@@ -119,6 +119,12 @@ steps:
     assert [problem.line for problem in caught.value.problems] == [7]
 
 
+def test_include_that_is_written_as_a_step_is_told_how_it_is_written() -> None:
+    """It is no step: the list of the kinds of steps, in which it is not, would not help."""
+    with pytest.raises(RecipeError, match=r"step: include; expected '- include: FILE', without 'step:'"):
+        parse_recipe(f"{_HEAD}steps:\n- step: include\n  file: shared.yaml\n", "mine.yaml")
+
+
 def test_order_of_a_document_brings_all_of_it() -> None:
     """A run like one of another store has its included files and its values; what is set now comes last."""
     recipe = Document("mine.yaml", _RECIPE, (("shared.yaml", _SHARED),), (("current", "0.3 mA/cm2"),))
