@@ -17,9 +17,6 @@ from protocols.program import CyclingSegment, Program, Segment
 BETWEEN_S = 15.0
 """A cell rests so long between two programs of one channel: a poll sees the end, the next is loaded and started."""
 
-# A shorter time is told in seconds.
-_SHORT_S = 120.0
-
 
 def expected_path(program: Program, durations_s: Sequence[float]) -> list[int]:
     """Give the indices of the segments that are carried out if each takes its duration (s)."""
@@ -68,7 +65,7 @@ def notes(program: Program, rest_s: float) -> list[str]:
         places = f"{at} place" if at == 1 else f"{at} places"
         found.append(f"it decides at {places} by what is measured; the times are those of a run in which none holds")
     if rest_s:
-        rests = f"{rest_s:.0f} s" if rest_s < _SHORT_S else f"{rest_s / 60:.0f} min"
+        rests = f"{rest_s / 60:.0f} min" if rest_s >= 2 * 60 else f"{rest_s:.0f} s"
         found.append(f"between programs of the tester the cell rests for {rests} in all")
     if asked := sum(segment.prompt is not None for segment in program.segments):
         found.append(f"it waits for a person {asked} times" if asked > 1 else "it waits for a person once")
