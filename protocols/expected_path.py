@@ -62,7 +62,8 @@ def notes(program: Program, rest_s: float) -> list[str]:
     found = []
     if program.decides:
         at = sum(bool(segment.after) for segment in program.segments)
-        found.append(f"it decides at {at} places by what is measured; the times are those of a run in which none holds")
+        places = f"{at} place" if at == 1 else f"{at} places"
+        found.append(f"it decides at {places} by what is measured; the times are those of a run in which none holds")
     if rest_s:
         rests = f"{rest_s / 60:.0f} min" if rest_s >= 2 * 60 else f"{rest_s:.0f} s"
         found.append(f"between programs of the tester the cell rests for {rests} in all")

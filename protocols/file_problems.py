@@ -88,7 +88,10 @@ def _words(kind: str, context: dict[str, Any], loc: tuple[str | int, ...], node:
     words = {
         "problem": (str(context.get("seen")), str(context.get("expected"))),
         "missing": ("nothing", f"the key '{loc[-1]}'" if loc else "a value"),
-        "extra_forbidden": (f"the unknown key '{loc[-1]}'" if loc else "", "a key of this block, see docs/recipes.md"),
+        "extra_forbidden": (
+            f"the unknown key '{loc[-1]}'" if loc else "",
+            "a key of this block, see docs/recipes.md and recipe-language.md",
+        ),
         "model_type": (seen, "a block of keys"),
         "model_attributes_type": (seen, "a block of keys, for a step the first of them 'step:'"),
         "tuple_type": (seen, "a list, each entry behind '- '"),
@@ -103,6 +106,8 @@ def _step_words(kind: str, node: Node) -> tuple[str, str]:
     known = ", ".join(WRITTEN_KINDS)
     if kind == "union_tag_invalid":
         word = str(written["step"].value) if "step" in written else ""
+        if word.strip().lower() == "include":
+            return f"step: {word[:_SHOWN]}", "'- include: FILE', without 'step:'; beside it 'with:' has its parameters"
         meant = meant_step(word, WRITTEN_KINDS)
         return f"step: {word[:_SHOWN]}", f"step: {meant}; there are {known}" if meant else known
     for key, inner in written.items():

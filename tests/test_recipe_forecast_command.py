@@ -7,9 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from drivers.errors import SettingsError
+from orchestrator.bench.simulated import rack_with, sizes_in
+from orchestrator.bench.simulated_sizes import other_sizes, with_sizes_of
 from protocols.branches import Branch, Measure
+from protocols.changes import changed, parse_change
 from protocols.current_sign import Direction
-from protocols.loading import load_cell, load_recipe, parse_recipe
+from protocols.expected_path import notes
+from protocols.loading import cell_document, load_cell, load_recipe, parse_cell, parse_recipe
 from protocols.program import CcCv, Ceiling, ConstantVoltage, CyclingSegment, Loop, Program, Until
 from protocols.resolve import resolve
 from protocols.step_forecast import steps_ahead
@@ -29,6 +34,21 @@ steps:
       - {step: constant_current, direction: charge, current: 0.5 mA/cm2, until: {time: 6 min, voltage: 0.5 V}}
       - {step: constant_current, direction: discharge, current: 0.5 mA/cm2, until: {capacity: 0.05 mAh/cm2, voltage: -0.5 V}}
 """  # noqa: E501 - a recipe as it is written
+
+WIDE = """limits:
+  host: {low: 2.7 V, high: 4.1 V}
+  tester: {low: 2.5 V, high: 4.2 V}
+  absolute: {low: 2.0 V, high: 4.3 V}"""
+
+WATCHED = """
+name: watched
+title: A rest, and a look
+for: [li-li]
+record: {every: 60 s}
+steps:
+  - {step: rest, until: {time: 5 min}, when: {voltage_above: 0.3 V, then: end}}
+  - {step: constant_current, direction: charge, current: 0.5 mA/cm2, until: {time: 6 min, voltage: 0.5 V}}
+"""
 
 
 def test_each_step_is_told_with_the_end_that_comes_first() -> None:
@@ -56,6 +76,46 @@ def test_passes_of_a_loop_that_decides_are_told_once() -> None:
         ("1-40.1", 2000.0),
         ("1-40.2", 2000.0),
         ("41.1", 1.0),
+    ]
+
+
+def test_a_simulated_cell_of_a_forecast_has_the_size_in_the_file() -> None:
+    """A cell ten times as heavy takes ten times as long: the model's own milligram would foretell another test."""
+    document = changed(
+        cell_document("bare-lfp"), [parse_change(f"cell.{set_}") for set_ in ("active_mass=11.2 mg", "area=1.131 cm2")]
+    )
+    heavier = parse_cell(document.text, document.file)
+    rack = with_sizes_of(rack_with(heavier, "21-1-1", None, 1), heavier)
+    assert sizes_in(rack) == [{"active_mass_mg": pytest.approx(11.2), "area_cm2": pytest.approx(1.131)}]
+    assert not list(other_sizes(rack, heavier))
+    other = parse_cell(_other(document.text), document.file)
+    assert sizes_in(with_sizes_of(rack_with(other, "21-1-1", "coated-lfp", 1), other)) == sizes_in(rack)
+    with pytest.raises(SettingsError, match=r"--cell-model: bare-lfp, .*, or a file of your own"):
+        rack_with(other, "21-1-1", None, 1)
+
+
+def test_a_forecast_is_simulated_with_the_model_that_was_named(tmp_path: Path) -> None:
+    """A cell of a kind without a model of its own, by its file's size: the loop lasts as it was foretold."""
+    recipe, cell = tmp_path / "short.yaml", tmp_path / "mine.yaml"
+    text = SHORT.replace("for: [li-li]", f"for: [other]\n{WIDE}")
+    recipe.write_text(
+        text.replace("voltage: 0.5 V", "voltage: 4.0 V").replace("voltage: -0.5 V", "voltage: 2.8 V"), encoding="utf-8"
+    )
+    document = changed(cell_document("bare-lfp"), [parse_change("cell.active_mass=11.2 mg")])
+    cell.write_text(_other(document.text), encoding="utf-8")
+    asked = ("recipe", "forecast", recipe, "--cell", cell, "--simulate", "--json")
+    refused(cellrig(*asked), 2, "say which one to take with --cell-model")
+    refused(cellrig(*asked[:-2], "--cell-model", "coated-lfp"), 2, "--cell-model is for --simulate")
+    told = json.loads(cellrig(*asked, "--cell-model", "coated-lfp").stdout)
+    assert told["simulated"]["ended"].startswith("completed")
+
+
+def test_few_seconds_between_programs_are_told_in_seconds() -> None:
+    """No rest of 0 min, and no 1 places."""
+    told = notes(resolve(parse_recipe(WATCHED), load_cell("bare-li-li")), 15.0)
+    assert told == [
+        "it decides at 1 place by what is measured; the times are those of a run in which none holds",
+        "between programs of the tester the cell rests for 15 s in all",
     ]
 
 
@@ -90,3 +150,8 @@ def test_a_simulated_course_stands_beside_the_forecast_and_a_stored_run_too(tmp_
 def test_half_an_order_is_told(words: tuple[str, ...]) -> None:
     """A recipe needs its cell, and a run stands alone."""
     refused(cellrig("recipe", "forecast", *words), 2, "--run")
+
+
+def _other(text: str) -> str:
+    """Return the text of a shipped LFP cell's file as that of a cell of which nothing is assumed."""
+    return text.replace("kind: lfp", "kind: other").replace("name: bare-lfp", "name: mine")

@@ -14,6 +14,7 @@ from orchestrator.runs.request import RunRequest
 from orchestrator.store import Origins, Store
 from protocols import parse_recipe, resolve, shipped_recipes
 from protocols.document import Document
+from protocols.errors import RecipeError
 from protocols.loading import cell_document, load_cell, plain_of, recipe_document, recipe_of
 from protocols.usual_bands import BANDS
 from tests.api_client import Client
@@ -99,6 +100,31 @@ async def test_page_that_orders_asks_what_may_be_set_and_what_becomes_of_it(clie
     assert (wrong["plain"], wrong["faults"][0]["line"], len(wrong["parameters"])) == (None, 6, 2)
     await client.post("/recipes/opened", {}, 422)
     assert (await client.get("/runs"))["runs"] == []
+
+
+@pytest.mark.parametrize("wrong", ["{from: 5C, to: C/20}", "{default: 9 C, to: 5C}", "{defualt: 1 C}"])
+def test_parameter_that_is_wrong_is_told_once(wrong: str) -> None:
+    """At its own line, and not again, as a name that is unknown, at each step that uses it."""
+    text = f"""
+name: mine
+title: Mine
+for: [lfp]
+record: {{every: 60 s}}
+parameters:
+  rate: {wrong}
+steps:
+  - {{step: constant_current, direction: charge, current: $rate, until: {{voltage: 4.0 V}}}}
+  - {{step: constant_current, direction: discharge, current: $rate, until: {{voltage: 2.8 V}}}}
+"""
+    with pytest.raises(RecipeError) as caught:
+        parse_recipe(text, "mine.yaml")
+    assert [problem.line for problem in caught.value.problems] == [7]
+
+
+def test_include_that_is_written_as_a_step_is_told_how_it_is_written() -> None:
+    """It is no step: the list of the kinds of steps, in which it is not, would not help."""
+    with pytest.raises(RecipeError, match=r"step: include; expected '- include: FILE', without 'step:'"):
+        parse_recipe(f"{_HEAD}steps:\n- step: include\n  file: shared.yaml\n", "mine.yaml")
 
 
 def test_order_of_a_document_brings_all_of_it() -> None:

@@ -120,7 +120,10 @@ def rack_with(
                 f"no simulated cell is of kind {table.get('kind')!r}, which the cell model's file names"
             )
     if model is None and (model := model_of(cell.name, cell.kind)) is None:
-        raise SettingsError(f"no simulated cell is of kind {cell.kind.value}: say which one to take with --cell-model")
+        raise SettingsError(
+            f"no simulated cell is of kind {cell.kind.value}: say which one to take with --cell-model: "
+            f"{', '.join(simulated_models())}, or a file of your own"
+        )
     holder = SIMULATED_CHI_CELL if channel == SIMULATED_CHI else channel
     return SimulatedRack({holder: model}, {holder: variation or {}}, seed)
 

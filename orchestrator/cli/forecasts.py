@@ -37,6 +37,14 @@ Simulate = Annotated[
 Plot = Annotated[
     Path | None, typer.Option("--plot", metavar="FILE", help="Draw the simulated course: .png, .svg or .pdf.")
 ]
+Model = Annotated[
+    str | None,
+    typer.Option(
+        "--cell-model",
+        metavar="MODEL",
+        help="With --simulate: the simulated cell; else that of the cell's name, or kind.",
+    ),
+]
 Of = Annotated[
     str, typer.Option("--run", metavar="RUN", help="In place of RECIPE: a stored run, beside what it really did.")
 ]
@@ -48,6 +56,7 @@ def forecast(
     set_values: SetValues = None,
     simulate: Simulate = False,
     plot: Plot = None,
+    cell_model: Model = None,
     seed: Annotated[int, typer.Option("--seed", help="With --simulate: another seed is another cell.")] = 1,
     run: Of = "",
     store: StoreFile = DEFAULT_STORE,
@@ -57,8 +66,8 @@ def forecast(
 
     Also what it passes and writes, and which end each step comes to.
 
-    With --simulate it is run in virtual time on a simulated cell of the kind, which takes seconds to minutes: its
-    times, charges and voltages stand beside the forecast. With --run a stored run does.
+    With --simulate it is run in virtual time on a simulated cell of the kind, of the file's mass and area, which takes
+    seconds to minutes: its times, charges and voltages stand beside the forecast. With --run a stored run does.
     """
     if run:
         if recipe or cell or simulate or plot is not None:
@@ -72,6 +81,8 @@ def forecast(
     loaded, what = set_recipe(recipe, set_values or ()), set_cell(cell, set_values or ())
     program = resolve(loaded, what)
     if not simulate and plot is None:
+        if cell_model is not None:
+            raise typer.BadParameter("--cell-model is for --simulate, and a forecast alone runs no cell")
         tell(program, json=json)
         return
     if plot is not None:
@@ -82,18 +93,20 @@ def forecast(
 
     with tempfile.TemporaryDirectory(prefix="cellrig-forecast-") as folder:
         there = Path(folder) / "forecast.db"
-        run_id, ended = _simulated(loaded, what, there, seed)
+        run_id, ended = _simulated(loaded, what, there, cell_model, seed)
         if plot is not None:
             draw(there, run_id, plot, f"{loaded.name} on {what.name}")
         _tell_both(program, there, run_id, ended, json=json)
 
 
-def _simulated(recipe: Recipe, cell: Cell, store: Path, seed: int) -> tuple[str, str]:
-    """Run a recipe on a simulated cell; return the run's id and how it ended."""
-    from orchestrator.bench.simulated import rack_with
+def _simulated(recipe: Recipe, cell: Cell, store: Path, model: str | None, seed: int) -> tuple[str, str]:
+    """Run a recipe on a simulated cell of the size in the cell's file; return the run's id and how it ended."""
+    from orchestrator.bench.simulated import model_text, rack_with
+    from orchestrator.bench.simulated_sizes import with_sizes_of
     from orchestrator.rack.launch import Launch, launch
 
-    order = Launch(recipe, cell, _CHANNEL, rack_with(cell, _CHANNEL, None, seed), confirmed_by="forecast")
+    rack = with_sizes_of(rack_with(cell, _CHANNEL, model, seed, text=model_text(model) if model else ""), cell)
+    order = Launch(recipe, cell, _CHANNEL, rack, confirmed_by="forecast")
     with ProgressView() as view:
         result = launch(order, store, view)
     return result.run_id, f"{result.state.value}: {result.reason}" if result.reason else result.state.value
@@ -147,10 +160,10 @@ def _heads(program: Program) -> None:
     at_most = "" if longest_s is None or longest_s <= expected_s else f", at most {duration_words(longest_s)}"
     say(f"{program.recipe} on {program.cell.name}: about {duration_words(expected_s)}{at_most}")
     say(f"started now it ends about {local_time(time.time() + expected_s)}", _INDENT)
-    passes = f"{told['cycles']} cycles, {told['charge_mah']:.4g} mAh passed in all"
+    passes = f"{told['cycles']} cycle{'s' * (told['cycles'] != 1)}, {told['charge_mah']:.4g} mAh passed in all"
     say(f"{passes}; about {told['records']:.0f} records, {told['bytes'] / 1e6:.1f} MB", _INDENT)
     if told["persons"]:
-        say(f"a person is asked {told['persons']} times on the way", _INDENT)
+        say(f"a person is asked {told['persons']} time{'s' * (told['persons'] != 1)} on the way", _INDENT)
 
 
 def _as_json(program: Program) -> dict[str, Any]:

@@ -107,7 +107,7 @@ def print_run(found: Mapping[str, Any], chosen: str) -> None:
         rows = [_step_row(step, found["run"]["cell_kind"]) for step in found["steps"]]
         print_table(_STEPS, rows, _last(len(rows), "step"), chosen)
         if any(step["end_reason"] == "external" for step in found["steps"]):
-            say("external: ended by none of the step's own conditions, but stopped, tripped or taken over")
+            say("external: ended by none of the step's own conditions, but by the host, stopped, tripped or taken over")
     if found["cycles"]:
         print_cycles(found["cycles"], _last(len(found["cycles"]), "cycle"), chosen)
     print_reservoirs(found["reservoir"], chosen)

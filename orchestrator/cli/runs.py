@@ -153,7 +153,7 @@ def show(
     Steps are named as in the recipe, and numbered from the top of its file where it has several of a name; no. is the
     number in the program and in the sample table. V/I is mean voltage over mean current of the second half of a step:
     the resistance of a Li/Li or Li/Cu cell, but not of a cell that has a voltage of its own. A step ended by external
-    was ended by none of its own conditions: stopped, tripped or taken over.
+    was ended by none of its own conditions: by the host, stopped, tripped or taken over.
     """
     from orchestrator.analysis.summary import details
     from orchestrator.cli.run_tables import print_run

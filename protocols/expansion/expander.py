@@ -56,7 +56,7 @@ def expand(root: Node, file: str, included: Mapping[str, str], values: Mapping[s
     work = _Expander(IncludedFiles(included))
     parameters = declared(top.get("parameters"), file, work.problems)
     given = with_texts(parameters, values, file, work.problems)
-    scope = work.scope(parameters, given.nodes, file)
+    scope = work.scope(top.get("parameters"), given.nodes, file)
     inner: dict[str, Node] = {}
     for key, node in top.items():
         if key == "steps":
@@ -87,9 +87,9 @@ class _Expander:
     count: int = 0
     room: Room = field(default_factory=Room)
 
-    def scope(self, parameters: Mapping[str, Declared], names: Mapping[str, Node], file: str, own: str = "") -> Scope:
-        """Give the scope of a file; a parameter without a value was told already and is left as it is written."""
-        return Scope(names, file, own or None, frozenset(parameters), problems=self.problems, room=self.room)
+    def scope(self, written: Node | None, names: Mapping[str, Node], file: str, own: str = "") -> Scope:
+        """Give the scope of a file; a parameter that is wrong, or without a value, was told and is left as written."""
+        return Scope(names, file, own or None, frozenset(_entries(written)), problems=self.problems, room=self.room)
 
     def check_used(self, parameters: Mapping[str, Declared], scope: Scope) -> None:
         """Tell each parameter that is used nowhere: whoever sets it would change nothing."""
@@ -224,7 +224,7 @@ class _Expander:
         parts = _entries(root)
         parameters = declared(parts.get("parameters"), name, self.problems)
         given = with_nodes(parameters, _entries(_entries(head).get("with")), scope, f"{place}.with", line)
-        inner = self.scope(parameters, given, name, name)
+        inner = self.scope(parts.get("parameters"), given, name, name)
         found = self.steps(parts["steps"], inner, "steps", (*chain, name))
         self.check_used(parameters, inner)
         return found.value if isinstance(found.value, list) else None
