@@ -12,7 +12,7 @@ from protocols.cell import Cell, CellKind
 from protocols.formats.exchange import import_recipe
 from protocols.formats.imported import Imported
 from protocols.formats.recipe_format import FormatError
-from protocols.program import ConstantCurrent, ConstantVoltage, Loop, Program, Record, Rest, Until, VoltageBand
+from protocols.program import CcCv, ConstantCurrent, ConstantVoltage, Loop, Program, Record, Rest, Until, VoltageBand
 from protocols.resolve import resolve
 from tests.exchange import theirs
 
@@ -46,8 +46,10 @@ def plain(found: Program) -> list[object]:
             steps.append((step.direction.value, step.voltage_v, step.until, step.current_limit_a))
         elif isinstance(step, Rest):
             steps.append(step.until)
-        else:
+        elif isinstance(step, ConstantCurrent | CcCv):
             steps.append((step.current_a, step.until))
+        else:
+            steps.append(step)
     return steps
 
 
