@@ -41,6 +41,9 @@ _BACK = """
   - {step: rest, name: a, until: {time: 1 h}}
   - {step: rest, until: {time: 1 h}, when: {time: 1 h, then: go to a}}
 """
+_INTO = _UNTIL.replace("THEN", "go to low").replace(
+    "constant_current, direction: dis", "constant_current, name: low, direction: dis"
+)
 _LI = "  - {step: constant_current, direction: discharge, current: 0.2 mA/cm2, until: {time: 1 h}}"
 
 
@@ -147,6 +150,7 @@ def test_step_that_the_host_ends_is_the_last_of_its_segment() -> None:
         ("  - {step: rest, until: {time: 1 h}, when: {time: 2 h}}", "leave, and no repeat around the step"),
         ("  - {step: rest, until: {time: 1 h}}\n  - {step: prompt, text: Done.}", "a prompt with nothing behind it"),
         (_BACK, "no run goes back"),
+        (_INTO, "go to 'low', which is steps[1].steps[2], inside the loop that it leaves"),
         (_UNTIL.replace("capacity_below: 80 % of cycle 3, then: THEN", "short: true"), "policy: mark, and the reason"),
         ("  - {step: rest, name: a, until: {time: 1 h}}\n" * 2, "the name 'a', which steps[1] has"),
     ],
