@@ -146,7 +146,7 @@ class Decisions:
             times_s={it: self._time_s(tests, it) for it in since} if Measure.TIME in asked else {},
             cycles={it: max(cycles, default=0) - numbers.cycle_before(it) for it in since},
             end=StepEnd.HOST if self.was_ended(progress.index) else _ENDS.get(step.end_reason if step else ""),
-            is_shorted=Measure.SHORT in asked and self._is_shorted(of_segment),
+            is_shorted=Measure.SHORT in asked and self._is_shorted(progress, tests),
         )
 
     def _cycles(self, progress: Progress, tests: list[TesterTestRow], wanted: set[int]) -> dict[int, Cycle]:
@@ -215,11 +215,17 @@ class Decisions:
         kept = [it for it in self._store.samples(test, after=after) if it.time_s >= end.time_s - last_s]
         return drift_v_per_h([sample.time_s for sample in kept], [sample.voltage_v for sample in kept])
 
-    def _is_shorted(self, of_segment: list[TesterTestRow]) -> bool:
-        """Return whether a hard short was found since the segment began."""
-        since_unix_s = of_segment[0].started_unix_s if of_segment else 0.0
+    def _is_shorted(self, progress: Progress, tests: list[TesterTestRow]) -> bool:
+        """Return whether a hard short was found since the run last asked for one.
+
+        A pass may be of several segments, and a short that stays is told once.
+        """
+        segments = progress.program.segments
+        earlier = {test.segment for test in tests if test.segment < progress.index}
+        asked = [it for it in earlier if any(branch.measure is Measure.SHORT for branch in segments[it].after)]
+        behind = [test.started_unix_s for test in tests if test.segment > max(asked, default=-1)]
         events = self._store.events(self._run_id)
-        return any(event.kind == EventKind.CELL_SHORTED and event.at_unix_s >= since_unix_s for event in events)
+        return any(it.kind == EventKind.CELL_SHORTED and it.at_unix_s >= min(behind, default=0.0) for it in events)
 
 
 def _is_of(event: EventRow, kind: EventKind, segment: int) -> bool:
