@@ -19,7 +19,7 @@ from orchestrator.events import EventKind
 from orchestrator.runs.request import RunRequest
 from orchestrator.runs.run import Run
 from orchestrator.states import RunState
-from orchestrator.store import Store
+from orchestrator.store import Store, open_store
 from orchestrator.tables.run_data import RunData
 from protocols import load_cell, resolve
 from protocols.loading import parse_recipe
@@ -315,3 +315,39 @@ def test_prompt_stops_no_simulated_run_and_refuses_a_real_one_that_nobody_attend
     (why,) = station_problems(program, None, CHANNEL, attended=False)
     assert why == "The recipe asks somebody ('Turn the cell.'), and nobody is asked here: run it by 'cellrig serve'."
     assert station_problems(program, None, CHANNEL, attended=True) == []
+
+
+_RESISTS = """
+  - step: repeat
+    times: 2
+    until: {resistance_above: 1 ohm, then: end}
+    steps:
+      - {step: constant_current, direction: charge, current: 0.2 mA/cm2, until: {time: 20 min}}
+      - {step: constant_current, direction: discharge, current: 0.2 mA/cm2, until: {time: 20 min}}
+      REST
+"""
+_AFTER_REST = "- {step: rest, until: {time: 1 h}}"
+_CUT_BEFORE_REST = f"- {{step: rest, until: {{time: 20 min, drift_below: 1 uV/h}}}}\n      {_AFTER_REST}"
+
+
+async def resistance_ohm(path: Path, steps: str, *, holds: bool) -> float:
+    """Run passes that ask for a resistance, held in the rest behind the steps or not, and return what was found."""
+    with open_store(path) as store:
+        async with open_rig() as rig, serving(rig, store) as service:
+            run = service.submit(request(steps, "bare-li-li", ""), "ada")
+            await asyncio.sleep(4500.0)
+            if holds:
+                await service.hold(run.run_id, "ada")
+                await service.resume(run.run_id, "ada")
+            await until(lambda: run.state.is_over)
+            (decided,) = told(store, run, EventKind.DECIDED)
+            return float(decided["value"])
+
+
+@pytest.mark.parametrize("rest", [_AFTER_REST, _CUT_BEFORE_REST])
+async def test_resistance_is_that_of_the_step_and_of_no_contact_check_behind_it(tmp_path: Path, rest: str) -> None:
+    """Neither the check of a resume nor a rest that is a segment of its own changes what a pass has shown."""
+    steps = _RESISTS.replace("REST", rest)
+    plain = await resistance_ohm(tmp_path / "1", _RESISTS.replace("REST", _AFTER_REST), holds=False)
+    assert await resistance_ohm(tmp_path / "2", steps, holds=False) == pytest.approx(plain, rel=1e-3)
+    assert await resistance_ohm(tmp_path / "3", steps, holds=True) == pytest.approx(plain, rel=1e-3)
