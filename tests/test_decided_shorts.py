@@ -7,9 +7,9 @@ import asyncio
 from orchestrator.events import EventKind
 from orchestrator.states import RunState
 from orchestrator.store import Store
+from tests.decided import request, told, until
 from tests.rig import CHANNEL, open_rig
 from tests.service_rig import serving, state
-from tests.test_decided_runs import request, told, until
 
 _MARKED = "guards: {short: {policy: mark, reason: the recipe asks for it}}\n"
 _PASSES = """

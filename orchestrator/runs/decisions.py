@@ -153,9 +153,11 @@ class Decisions:
     def _cycles(self, progress: Progress, tests: list[TesterTestRow], wanted: set[int]) -> dict[int, Cycle]:
         """Return the newest whole cycle of the run, which may not be closed yet, and the wanted ones, by their numbers.
 
+        A cycle of whose second half a later stage is to come is not whole: a part of a discharge is no capacity.
         The newest is of one of the last tests and the wanted ones mostly of the first: a run may have thousands.
         """
-        found = {cycle.cycle: cycle for cycle in progress.cycles.finish() if cycle.is_whole}
+        open_ = [] if progress.cycles.is_within_half else progress.cycles.finish()
+        found = {cycle.cycle: cycle for cycle in open_ if cycle.is_whole}
         for test in reversed(tests):
             if found:
                 break
