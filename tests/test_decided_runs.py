@@ -68,7 +68,7 @@ async def test_loop_is_left_where_the_capacity_has_fallen_and_a_restart_decides_
                 await until(lambda: all(run.state.is_over for run in service.runs) and bool(service.runs))
         (decided,) = told(store, run, EventKind.DECIDED)
         assert (decided["segment"], decided["to"], decided["then"], decided["below"]) == (2, 6, "leave", 0.98)
-        assert decided["value"] == pytest.approx(0.971, abs=0.003)
+        assert decided["value"] == pytest.approx(0.97, abs=0.009)
         assert halves(store, run) == _WALKED
         assert [it.cycle for test in store.tests(run.run_id) for it in store.cycles(test.id)] == [1, 2, 3, 4]
         assert len(told(store, run, EventKind.CONDITION_UNKNOWN)) == 1
@@ -117,7 +117,7 @@ async def test_run_waits_for_a_person_where_the_recipe_asks_for_one(store: Store
         async with serving(rig, store) as service:
             run = service.submit(request(f"{charge}  - {{step: prompt, text: Fill the oven.}}\n{charge}"), "ada")
             await until(lambda: run.state is RunState.AWAITING_OPERATOR)
-            assert run.reason == "Fill the oven.; then resume the run"
+            assert run.reason == "Fill the oven; then resume the run"
             await asyncio.sleep(600.0)
             assert len(store.tests(run.run_id)) == 1
         async with serving(rig, store) as service:
@@ -135,7 +135,7 @@ _COLLAPSES = """
     until: {time: 20 h, collapse: {below: 30 %, after: 10 min}}
     when: {ended_by: host, then: go to look}
   - {step: constant_current, direction: charge, current: 1 mA/cm2, until: {time: 1 h}}
-  - {step: rest, name: look, until: {time: 10 h, drift_below: 1 mV/h}}
+  - {step: rest, name: look, until: {time: 10 h, drift_below: 20 mV/h}}
 """
 _BEHIND = """    until:
       - {cycles: 4}
@@ -144,24 +144,27 @@ _BEHIND = """    until:
 _MARKED = "guards: {short: {policy: mark, reason: the collapse ends the plating}}\n"
 
 
-@pytest.mark.parametrize("trouble", ["none", "the tester is silent", "restart in the step", "restart behind it"])
+@pytest.mark.parametrize(
+    "trouble", ["none", "silence", "restart in silence", "restart in the step", "restart behind it"]
+)
 async def test_plating_ends_when_its_voltage_collapses_whatever_comes_between(store: Store, trouble: str) -> None:
     """The step is stopped and confirmed, all its records are stored, and the run goes to the step that it names."""
     request_ = request(_COLLAPSES, "bare-li-li", _MARKED)
     async with open_rig(cells={CHANNEL: "bare-li-li"}) as rig:
         async with serving(rig, store) as service:
             run = service.submit(request_, "ada")
-            await asyncio.sleep(3600.0)
-            if trouble == "the tester is silent":
+            await asyncio.sleep(900.0)
+            if "silence" in trouble:
                 rig.tester.faults.before("stop", lambda *_: rig.bench.wire.spoil(Fault(Spoil.SILENT, None, None)))
             if trouble != "restart in the step":
                 rig.bench.tester.short_cell(CHANNEL, 1.0)
                 await until(lambda: bool(told(store, run, EventKind.HOST_END)), 600.0, 1.0)
-            if trouble == "the tester is silent":
+            if "silence" in trouble:
                 await until(lambda: run.state is RunState.UNKNOWN, 6000.0)
                 assert "not confirmed" in run.reason
                 rig.tester.faults.mend()
-                rig.bench.wire.mend()
+                if trouble == "silence":
+                    rig.bench.wire.mend()
             elif trouble == "restart behind it":
                 await until(lambda: bool(told(store, run, EventKind.SEGMENT_ENDED)), 600.0, 0.1)
             if not trouble.startswith("restart"):
@@ -169,6 +172,7 @@ async def test_plating_ends_when_its_voltage_collapses_whatever_comes_between(st
         if trouble == "restart in the step":
             rig.bench.tester.short_cell(CHANNEL, 1.0)
         if trouble.startswith("restart"):
+            rig.bench.wire.mend()
             await asyncio.sleep(600.0)
             async with serving(rig, store) as service:
                 await until(lambda: bool(service.runs) and service.runs[-1].state.is_over)
@@ -235,7 +239,7 @@ async def test_titration_ends_where_its_pulse_meets_the_voltage(store: Store) ->
 
 async def test_pass_without_a_contact_check_is_resumed_behind_one(store: Store) -> None:
     """A hold in the second pass: the contact is checked before what is left of it, and steps and cycles go on."""
-    half = "{time: 20 min}"
+    half = "{time: 5 min}"
     steps = f"""
   - step: repeat
     times: 4
@@ -321,3 +325,33 @@ async def test_resistance_is_that_of_the_step_and_of_no_contact_check_behind_it(
     plain = await resistance_ohm(tmp_path / "1", _RESISTS.replace("REST", _AFTER_REST), holds=False)
     assert await resistance_ohm(tmp_path / "2", steps, holds=False) == pytest.approx(plain, rel=1e-3)
     assert await resistance_ohm(tmp_path / "3", steps, holds=True) == pytest.approx(plain, rel=1e-3)
+
+
+async def test_resistance_and_drift_are_those_of_the_steps_before(store: Store) -> None:
+    """The change of voltage by that of current, and the slope of the rest, as the records of the run have them."""
+    steps = """
+  - step: constant_current
+    direction: charge
+    current: 0.2 mA/cm2
+    until: {time: 10 min}
+    when:
+      - {resistance_below: 10 ohm, then: hold}
+      - {resistance_above: 100 ohm, then: go to rest}
+  - {step: constant_current, direction: discharge, current: 0.2 mA/cm2, until: {time: 10 min}}
+  - {step: rest, name: rest, until: {time: 1 h}, when: {drift_below: 1 mV/h, then: end}}
+  - {step: constant_current, direction: discharge, current: 0.2 mA/cm2, until: {time: 10 min}}
+"""
+    async with open_rig() as rig, serving(rig, store) as service:
+        run = service.submit(request(steps, "coated-li-li", ""), "ada")
+        await until(lambda: run.state.is_over)
+        resistance, drift = told(store, run, EventKind.DECIDED)
+        first, second = store.tests(run.run_id)
+        before, step = store.steps(first.id)[-2:]
+        ends = [next(store.samples(first.id, after=it.last_sequence - 1, limit=1)) for it in (before, step)]
+        ohm = (ends[1].voltage_v - ends[0].voltage_v) / (ends[1].current_a - ends[0].current_a)
+        assert (resistance["value"], resistance["to"]) == (pytest.approx(ohm, rel=1e-9), 2)
+        assert ohm == pytest.approx(step.resistance_ohm, rel=0.2)
+        late = [it for it in store.samples(second.id) if it.time_s >= 1800.0]
+        slope = (late[-1].voltage_v - late[0].voltage_v) / (late[-1].time_s - late[0].time_s) * 3600
+        assert drift["value"] == pytest.approx(abs(slope), abs=2e-4)
+        assert run.reason.startswith("program finished: drift of the rest")

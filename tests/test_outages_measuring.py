@@ -32,7 +32,7 @@ async def _through(rig: StationRig, store: FailingStore, service: Service) -> No
     check_tests(rig, store, run.run_id)
 
 
-@pytest.mark.parametrize("write", [*range(12, 24), 110, 112, 200])
+@pytest.mark.parametrize("write", [*range(12, 24), 110, 112, 204])
 async def test_disk_that_fails_between_segments_costs_no_spectrum(store_path: Path, write: int) -> None:
     """What cannot be written waits with the cell at rest, off the leads; no measurement is lost or made twice."""
     outage = Outage(write, 600.0 if write % 3 else 0.0, at_commit=write % 2 == 0)

@@ -169,7 +169,7 @@ class BetweenSegments:
                 _to_running(run)
                 run.border.decisions.ask(run.progress.index, prompt)
                 if self.is_attended:
-                    run.go(RunState.AWAITING_OPERATOR, f"{prompt}; then resume the run")
+                    run.go(RunState.AWAITING_OPERATOR, f"{prompt.rstrip('.')}; then resume the run")
 
         await self._writer.write_before_going_on(run, ask)
 

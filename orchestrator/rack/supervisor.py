@@ -365,8 +365,7 @@ class Supervisor:
                 # Its switch did not let the cell go: a person must, and that is not hidden behind "stopped".
                 self._owed.write(run, lambda: self.between_segments.write_pending(run))
                 return
-            if run.progress.measures:
-                self.between_segments.write_pending(run)
+            self.between_segments.write_pending(run)
             if run.state is RunState.HOLDING and self.station is not None and run.progress.measures:
                 # Held by a restart in the middle of a measurement, its cell may still be on the potentiostat.
                 left = await self.station.disconnect_problem(run.request.channel)

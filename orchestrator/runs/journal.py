@@ -37,6 +37,8 @@ STOP_COMMANDS = {
     "end segment": RunState.RUNNING,
 }
 STOPS = frozenset(STOP_COMMANDS)
+# Those that are settled with a run that is held.
+LEFT_BY_HOLD = frozenset({"hold", "end segment"})
 # What is wrong with data for which these findings stand.
 _DEVIATES = {
     FindingKind.CONTACT_RISES: DeviationCategory.EQUIPMENT_FAILURE,

@@ -18,7 +18,7 @@ from orchestrator.clock.local_time import local_time
 from orchestrator.clock.virtual import wall_time
 from orchestrator.events import EventKind, RunUpdate
 from orchestrator.failpoints import failpoint
-from orchestrator.runs.journal import STOP_COMMANDS, STOPS
+from orchestrator.runs.journal import LEFT_BY_HOLD, STOP_COMMANDS, STOPS
 from orchestrator.runs.ownership import mismatch, objection_to_stop
 from orchestrator.runs.request import RunRequest, stored_program
 from orchestrator.runs.run import Run, ignore_update
@@ -149,7 +149,7 @@ class Recovery:
         for intent in self._store.open_intents():
             state = settled.get(intent.run_id)
             # A stop of a held run that nobody has carried out: its program may be on its channel, paused.
-            is_due = state is RunState.HOLDING and intent.command in STOPS and intent.command != "hold"
+            is_due = state is RunState.HOLDING and intent.command in STOPS - LEFT_BY_HOLD
             if state is not None and not is_due:
                 outcome = f"not written by the process that sent it; the run was {state.value} already"
                 self._store.close_intent(intent.id, outcome, wall_time())
