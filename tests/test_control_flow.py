@@ -219,3 +219,20 @@ def test_named_step_in_a_loop_is_that_of_the_same_pass() -> None:
         ["rest"],
         ["constant_current", "rest"],
     ]
+
+
+@pytest.mark.parametrize("leads", ["leave", "go to store"])
+def test_prompt_that_a_condition_passes_over_is_not_asked(leads: str) -> None:
+    """A step that leaves its loop, or goes to a later one, leaves out the prompt between; a whole pass asks it."""
+    steps = f"""
+  - step: repeat
+    times: 2
+    until: {{time: 9 h}}
+    steps:
+      - {{step: rest, until: {{time: 1 h}}, when: {{time: 5 h, then: {leads}}}}}
+      - {{step: prompt, text: Cool it.}}
+  - {{step: constant_current, name: store, direction: charge, current: 1 C, until: {{voltage: 4.0 V}}}}
+"""
+    segments = program(steps).segments
+    assert [part.prompt for part in segments] == [None, "Cool it.", "Cool it.", None]
+    assert [[branch.to for branch in part.after] for part in segments] == [[3, 2], [3, 2], [], []]
