@@ -64,7 +64,8 @@ def notes(program: Program, rest_s: float) -> list[str]:
         at = sum(bool(segment.after) for segment in program.segments)
         found.append(f"it decides at {at} places by what is measured; the times are those of a run in which none holds")
     if rest_s:
-        found.append(f"between programs of the tester the cell rests for {rest_s / 60:.0f} min in all")
+        rests = f"{rest_s / 60:.0f} min" if rest_s >= 2 * 60 else f"{rest_s:.0f} s"
+        found.append(f"between programs of the tester the cell rests for {rests} in all")
     if asked := sum(segment.prompt is not None for segment in program.segments):
         found.append(f"it waits for a person {asked} times" if asked > 1 else "it waits for a person once")
     return found

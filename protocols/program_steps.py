@@ -218,6 +218,14 @@ def longest(step: RecordedStep) -> tuple[float, float]:
     )
 
 
+def bounded(step: RecordedStep) -> RecordedStep:
+    """Give the step as a tester is told it: what ends it at the latest is an end like any other, not a ceiling."""
+    time_s, capacity_ah = longest(step)
+    time = None if time_s == inf else time_s
+    until = replace(step.until, time_s=time, capacity_ah=None if capacity_ah == inf else capacity_ah)
+    return with_ends(step, until, NO_CEILING)
+
+
 def expected_s(step: PoweredStep) -> float | None:
     """Give how long a step takes in a healthy cell, by the nearest of its ends; None where nothing tells it.
 

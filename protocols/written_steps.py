@@ -41,7 +41,10 @@ VariableName = Annotated[
     str, *_matching(VARIABLE_PATTERN, "the name ", "letters, digits and '_', a letter first, at most 40")
 ]
 # A value, several in one text, or a list of them; what it is used for decides what it must be.
-Scalar = Annotated[str, StringConstraints(max_length=200)]
+# A file's number is read as its text; an editor knows it as a number.
+Scalar = Annotated[
+    str, StringConstraints(max_length=200), WithJsonSchema({"type": ["string", "number", "boolean"], "maxLength": 200})
+]
 Given = Scalar | Annotated[list[Scalar], Field(max_length=1000)]
 
 

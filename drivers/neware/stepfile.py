@@ -9,16 +9,27 @@ from __future__ import annotations
 
 import math
 import xml.etree.ElementTree as ET
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
-from uuid import NAMESPACE_OID, uuid5
+from dataclasses import replace
 
 import defusedxml.ElementTree as SafeET
 from defusedxml.common import DefusedXmlException
 
 from drivers.errors import CannotRun, NotConfirmed
 from protocols.current_sign import Direction
+from protocols.formats.neware_file import (
+    CAP,
+    CURR,
+    DECIMALS,
+    END,
+    KINDS,
+    LOOP,
+    STEPS_MAX,
+    TIME,
+    VOLT,
+    Dialect,
+    Schedule,
+    step_file,
+)
 from protocols.program import (
     CcCv,
     ConstantCurrent,
@@ -27,54 +38,15 @@ from protocols.program import (
     Loop,
     Purpose,
     Record,
-    RecordedStep,
     Rest,
     Step,
     Until,
     VoltageBand,
 )
-from protocols.program_steps import NO_CEILING, longest, with_ends
+from protocols.program_steps import bounded
 
-CHARGE, DISCHARGE, CV_CHARGE, REST, LOOP, END, CCCV_CHARGE, CV_DISCHARGE, CCCV_DISCHARGE = 1, 2, 3, 4, 5, 6, 7, 19, 20
-
-# The file's type of each step that makes records, by its kind and direction. A new kind has its lines here
-# and is built from what was read in ``_read_step``.
-_TYPES: Mapping[tuple[type[RecordedStep], Direction | None], int] = {
-    (Rest, None): REST,
-    (ConstantCurrent, Direction.CHARGE): CHARGE,
-    (ConstantCurrent, Direction.DISCHARGE): DISCHARGE,
-    (ConstantVoltage, Direction.CHARGE): CV_CHARGE,
-    (ConstantVoltage, Direction.DISCHARGE): CV_DISCHARGE,
-    (CcCv, Direction.CHARGE): CCCV_CHARGE,
-    (CcCv, Direction.DISCHARGE): CCCV_DISCHARGE,
-}
-_KINDS = {number: kind for kind, number in _TYPES.items()}
-
-VOLT, CURR, TIME, CAP = 1e4, 1e3, 1e3, 3.6e6
-_DECIMALS = 6
 # Half a unit of the file's last decimal and a little, by what a field's name ends with.
 _ROUNDING = {"_v": VOLT, "_a": CURR, "_s": TIME, "_ah": CAP}
-_STEPS_MAX = 254
-
-
-@dataclass(frozen=True, slots=True)
-class Dialect:
-    """The differences between BTS versions (section 5.1)."""
-
-    version: str = "17"
-    client_version: str = "BTS Client 8.0.0.478(2024.06.24)(R3)"
-    creator: str = "cellrig"
-
-
-@dataclass(frozen=True, slots=True)
-class Schedule:
-    """A step file's content in SI units and ampere-hours: the program of the tester, also from a foreign file."""
-
-    steps: tuple[Step, ...]
-    record: Record
-    voltage: VoltageBand
-    current_a: float
-    delay_s: float
 
 
 def intended(segment: CyclingSegment) -> Schedule:
@@ -89,15 +61,7 @@ def intended(segment: CyclingSegment) -> Schedule:
 
 
 def _folded(step: Step) -> Step:
-    if isinstance(step, Loop):
-        return step
-    time_s, capacity_ah = longest(step)
-    until = replace(step.until, time_s=_finite(time_s), capacity_ah=_finite(capacity_ah))
-    return replace(with_ends(step, until, NO_CEILING), purpose=Purpose.RECIPE)
-
-
-def _finite(value: float) -> float | None:
-    return value if math.isfinite(value) else None
+    return step if isinstance(step, Loop) else replace(bounded(step), purpose=Purpose.RECIPE)
 
 
 def write(segment: CyclingSegment, label: str, date_unix_s: float, dialect: Dialect | None = None) -> bytes:
@@ -106,88 +70,11 @@ def write(segment: CyclingSegment, label: str, date_unix_s: float, dialect: Dial
     Raises CannotRun for what the file cannot hold: more than 254 steps with the end, text outside ASCII.
     """
     schedule = intended(segment)
-    if len(schedule.steps) + 1 > _STEPS_MAX:
-        raise CannotRun(f"{len(schedule.steps) + 1} steps with the end; a step file holds {_STEPS_MAX}")
+    if len(schedule.steps) + 1 > STEPS_MAX:
+        raise CannotRun(f"{len(schedule.steps) + 1} steps with the end; a step file holds {STEPS_MAX}")
     if not label.isascii():
         raise CannotRun(f"label {label!r} must be plain ASCII: BTS mixes up other encodings")
-    dialect = dialect or Dialect()
-    root = ET.Element("root")
-    date = datetime.fromtimestamp(date_unix_s, UTC).strftime("%Y%m%d%H%M%S")
-    guid = str(uuid5(NAMESPACE_OID, f"{label} {date} {schedule!r}"))
-    names = {"type": "Step File", "version": dialect.version, "client_version": dialect.client_version}
-    config = ET.SubElement(root, "config", names | {"date": date, "Guid": guid})
-    head = ET.SubElement(config, "Head_Info")
-    _value(head, "Operate", "66")
-    _value(head, "Scale", "1")
-    ET.SubElement(head, "Start_Step", {"Value": "1", "Hide_Ctrl_Step": "0"})
-    _value(head, "Creator", dialect.creator)
-    _value(head, "Remark", label)
-    # 103 keeps currents at full precision; 105 would round them to 0.01 mA (section 5.1).
-    _value(head, "RateType", "103")
-    whole = ET.SubElement(config, "Whole_Prt")
-    _protect(whole, schedule)
-    _record(whole, schedule.record)
-    info = ET.SubElement(config, "Step_Info", {"Num": str(len(schedule.steps) + 1)})
-    for n, step in enumerate(schedule.steps, 1):
-        _write_step(info, n, step)
-    last = str(len(schedule.steps) + 1)
-    ET.SubElement(info, f"Step{last}", {"Step_ID": last, "Step_Type": str(END)})
-    ET.SubElement(ET.SubElement(config, "SMBUS"), "SMBUS_Info", {"Num": "0", "AdjacentInterval": "0"})
-    ET.indent(root)
-    return b'<?xml version="1.0"?>\r\n' + ET.tostring(root).replace(b"\n", b"\r\n") + b"\r\n"
-
-
-def _value(parent: ET.Element, tag: str, text: str) -> None:
-    ET.SubElement(parent, tag, {"Value": text})
-
-
-def _number(parent: ET.Element, tag: str, value: float | None, factor: float) -> None:
-    """Write a number in the file's unit with six decimals at most, as BTS is known to accept."""
-    if value is None:
-        return
-    text = f"{value * factor:.{_DECIMALS}f}".rstrip("0").rstrip(".")
-    _value(parent, tag, "0" if text == "-0" else text)
-
-
-def _record(parent: ET.Element, record: Record) -> None:
-    main = ET.SubElement(ET.SubElement(parent, "Record"), "Main")
-    _number(main, "Time", record.every_s, TIME)
-    _number(main, "Volt", record.voltage_change_v, VOLT)
-    _number(main, "Curr", record.current_change_a, CURR)
-
-
-def _protect(parent: ET.Element, schedule: Schedule) -> None:
-    main = ET.SubElement(ET.SubElement(parent, "Protect"), "Main")
-    volt = ET.SubElement(main, "Volt")
-    _number(volt, "Upper", schedule.voltage.high_v, VOLT)
-    _number(volt, "Lower", schedule.voltage.low_v, VOLT)
-    curr = ET.SubElement(main, "Curr")
-    _number(curr, "Upper", schedule.current_a, CURR)
-    _number(curr, "Lower", -schedule.current_a, CURR)
-    _number(main, "Delay_Time", schedule.delay_s, TIME)
-
-
-def _write_step(info: ET.Element, number: int, step: Step) -> None:
-    direction = None if isinstance(step, Loop) else step.direction
-    kind = LOOP if isinstance(step, Loop) else _TYPES[type(step), direction]
-    element = ET.SubElement(info, f"Step{number}", {"Step_ID": str(number), "Step_Type": str(kind)})
-    limit = ET.SubElement(element, "Limit")
-    if isinstance(step, Loop):
-        other = ET.SubElement(limit, "Other")
-        _value(other, "Start_Step", str(step.back_to))
-        _value(other, "Cycle_Count", str(step.times))
-        return
-    main = ET.SubElement(limit, "Main")
-    if direction is not None:
-        _number(main, "Curr", step.largest_a, CURR)
-    if step.holds_voltage:
-        _number(main, "Volt", step.target_v, VOLT)
-    _number(main, "Time", step.until.time_s, TIME)
-    _number(main, "Stop_Volt", step.until.voltage_v, VOLT)
-    _number(main, "Stop_Curr", step.until.current_a, CURR)
-    _number(main, "Cap", step.until.capacity_ah, CAP)
-    if step.record is not None:
-        _record(element, step.record)
+    return step_file(schedule, label, date_unix_s, dialect or Dialect())
 
 
 def read(data: bytes) -> Schedule:
@@ -262,7 +149,7 @@ def _read_step(element: ET.Element) -> Step:
     current, volt = _read(main, "Curr", CURR), _read(main, "Volt", VOLT)
     time, capacity = _read_bound(main, "Time", TIME), _read_bound(main, "Cap", CAP)
     until = Until(time, _read(main, "Stop_Volt", VOLT), _read_bound(main, "Stop_Curr", CURR), capacity)
-    ours, direction = _KINDS.get(kind, (None, None))
+    ours, direction = KINDS.get(kind, (None, None))
     sign = -1.0 if direction is Direction.DISCHARGE else 1.0
     if ours is Rest:
         return Rest(until, record)
@@ -310,7 +197,7 @@ def _alike(want: object, have: object, name: str = "") -> bool:
     if isinstance(want, float) and isinstance(have, float):
         # Times in years lose digits of their own.
         factor = _ROUNDING.get(f"_{name.rpartition('_')[2]}", VOLT)
-        alike = math.isclose(want, have, rel_tol=1e-9, abs_tol=0.51 * 10**-_DECIMALS / factor)
+        alike = math.isclose(want, have, rel_tol=1e-9, abs_tol=0.51 * 10**-DECIMALS / factor)
         return alike and (want == 0) == (have == 0)
     fields = getattr(want, "__dataclass_fields__", None)
     if fields is None or type(want) is not type(have):

@@ -47,6 +47,7 @@ from drivers.neware.client import NewareClient
 from drivers.neware.settings import NewareSettings
 from drivers.neware.whose_test import OtherRack, is_ours, must_be_ours, must_be_the_rack
 from protocols.channel_envelope import ChannelEnvelope, problems
+from protocols.formats.neware_file import Dialect
 from protocols.program import CyclingSegment, Limits, Program, Record, Rest, Until, VoltageBand
 
 logger = logging.getLogger(__name__)
@@ -97,7 +98,7 @@ class NewareTester:
         self._addresses: dict[str, wire.Address] = {}
         self._is_one_absent = False
         self._versions = ""
-        self._dialect = stepfile.Dialect(settings.step_file_version, settings.client_version)
+        self._dialect = Dialect(settings.step_file_version, settings.client_version)
         self._envelopes = {unit.place: unit.envelope() for unit in settings.units}
 
     async def open(self) -> None:
