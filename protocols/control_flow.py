@@ -71,6 +71,9 @@ def _leads(path: Path, key: Path, block: ConditionBlock, usual: str | None, name
     if target is None:
         known = ", ".join(sorted(named)) or "no step has one"
         yield key, f"go to '{name}', a name that no step has", f"the name of a later step; there are: {known}"
+    elif target != path and target[: len(path)] == path:
+        seen = f"go to '{name}', which is {step_name(target)}, inside the loop that it leaves"
+        yield key, seen, "a step behind the loop: no run goes back into it, and its next pass begins at its first step"
     elif target <= path:
         yield key, f"go to '{name}', which is {step_name(target)}", f"a step behind {step_name(path)}: no run goes back"
 

@@ -87,9 +87,13 @@ def segments_of(steps: Sequence[RecipeStep], temperature: TemperatureBlock | Non
 
 @dataclass(slots=True)
 class _Loop:
-    """A loop that is written out: the index of the first piece in it, and of the first one behind it."""
+    """A loop that is written out: the index of the first piece in it, and of the first one behind it.
+
+    ``last``: of the piece that asks what the end of its last pass asks; a whole pass leads there, a step behind it.
+    """
 
     since: int
+    last: int = 0
     behind: int = 0
 
 
@@ -103,6 +107,7 @@ class _Open:
     then: Then
     target: Path | None
     loop: _Loop | None
+    is_step: bool
 
 
 @dataclass(slots=True)
@@ -130,6 +135,7 @@ class _Cutter:
             path = (*at, "steps", index)
             if path in self.targets.values():
                 self._cut()
+                self._ask(around)
                 self._starts[path].append(len(self.found))
             if isinstance(step, PromptStep):
                 self._cut()
@@ -167,9 +173,12 @@ class _Cutter:
                 return
             if step.until:
                 self._cut()
-                self._decide(path, step.until, step.then, loop)
+                self._decide(path, step.until, step.then, loop, is_pass=True)
         if is_left:
             self._cut()
+        loop.last = len(self.found)
+        if _leaves(step.steps):
+            self._ask(around)
         loop.behind = len(self.found)
 
     def _is_opened(self, step: RepeatStep, path: Path) -> bool:
@@ -205,11 +214,25 @@ class _Cutter:
         self.found.append(replace(piece, prompt=prompt))
         self._prompts = []
 
-    def _decide(self, path: Path, blocks: Sequence[ConditionBlock], usual: str | None, loop: _Loop | None) -> None:
+    def _ask(self, around: Around) -> None:
+        """Ask what is to be asked in a piece of its own, ahead of one to which a way leads that passes it over."""
+        if self._prompts and self.found:
+            self._add(Cycling((), around.temperature, around.limits))
+
+    def _decide(
+        self,
+        path: Path,
+        blocks: Sequence[ConditionBlock],
+        usual: str | None,
+        loop: _Loop | None,
+        *,
+        is_pass: bool = False,
+    ) -> None:
         """Judge conditions behind the piece that was added last."""
         for block in blocks:
             then, name = then_of(block.then or usual)
-            self._open.append(_Open(len(self.found) - 1, path, block, then, self.targets.get(name), loop))
+            target, is_step = self.targets.get(name), not is_pass
+            self._open.append(_Open(len(self.found) - 1, path, block, then, target, loop, is_step))
 
     def finished(self) -> list[Piece]:
         """Give the pieces, each with where it leads."""
@@ -235,7 +258,7 @@ class _Cutter:
         if one.then is Then.END:
             return len(self.found)
         if one.then is Then.LEAVE and one.loop is not None:
-            return one.loop.behind
+            return one.loop.behind if one.is_step else one.loop.last
         if one.target is not None:
             ahead = (start for start in self._starts[one.target] if start > one.index)
             return next(ahead, len(self.found))

@@ -41,6 +41,9 @@ _BACK = """
   - {step: rest, name: a, until: {time: 1 h}}
   - {step: rest, until: {time: 1 h}, when: {time: 1 h, then: go to a}}
 """
+_INTO = _UNTIL.replace("THEN", "go to low").replace(
+    "constant_current, direction: dis", "constant_current, name: low, direction: dis"
+)
 _LI = "  - {step: constant_current, direction: discharge, current: 0.2 mA/cm2, until: {time: 1 h}}"
 
 
@@ -147,6 +150,7 @@ def test_step_that_the_host_ends_is_the_last_of_its_segment() -> None:
         ("  - {step: rest, until: {time: 1 h}, when: {time: 2 h}}", "leave, and no repeat around the step"),
         ("  - {step: rest, until: {time: 1 h}}\n  - {step: prompt, text: Done.}", "a prompt with nothing behind it"),
         (_BACK, "no run goes back"),
+        (_INTO, "go to 'low', which is steps[1].steps[2], inside the loop that it leaves"),
         (_UNTIL.replace("capacity_below: 80 % of cycle 3, then: THEN", "short: true"), "policy: mark, and the reason"),
         ("  - {step: rest, name: a, until: {time: 1 h}}\n" * 2, "the name 'a', which steps[1] has"),
     ],
@@ -215,3 +219,20 @@ def test_named_step_in_a_loop_is_that_of_the_same_pass() -> None:
         ["rest"],
         ["constant_current", "rest"],
     ]
+
+
+@pytest.mark.parametrize("leads", ["leave", "go to store"])
+def test_prompt_that_a_condition_passes_over_is_not_asked(leads: str) -> None:
+    """A step that leaves its loop, or goes to a later one, leaves out the prompt between; a whole pass asks it."""
+    steps = f"""
+  - step: repeat
+    times: 2
+    until: {{time: 9 h}}
+    steps:
+      - {{step: rest, until: {{time: 1 h}}, when: {{time: 5 h, then: {leads}}}}}
+      - {{step: prompt, text: Cool it.}}
+  - {{step: constant_current, name: store, direction: charge, current: 1 C, until: {{voltage: 4.0 V}}}}
+"""
+    segments = program(steps).segments
+    assert [part.prompt for part in segments] == [None, "Cool it.", "Cool it.", None]
+    assert [[branch.to for branch in part.after] for part in segments] == [[3, 2], [3, 2], [], []]

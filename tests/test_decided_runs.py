@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 from typer.testing import CliRunner
@@ -16,50 +14,22 @@ from orchestrator.bench.simulated import SimulatedRack
 from orchestrator.bench.station import station_problems
 from orchestrator.cli.app import app
 from orchestrator.events import EventKind
-from orchestrator.runs.request import RunRequest
 from orchestrator.runs.run import Run
 from orchestrator.states import RunState
-from orchestrator.store import Store
+from orchestrator.store import Store, open_store
 from orchestrator.tables.run_data import RunData
 from protocols import load_cell, resolve
 from protocols.loading import parse_recipe
 from simulators.faults import Fault, Spoil
+from tests.decided import CHARGED, HEAD, request, told, until
 from tests.rig import CHANNEL, open_rig
 from tests.service_rig import check_rows, serving, state
 from tests.station_rig import RECIPE, StationRig, eis_request, measuring_service
 
-_HEAD = """
-name: decided
-title: decided
-for: [KIND]
-record: {every: 60 s, on_voltage_change: 5 mV}
-steps:
-"""
-_CHARGED = "guards: {open_circuit: {low: 2.8 V, high: 4.0 V}}\n"
 _CYCLE = """
       - {step: constant_current, direction: charge, current: 4 C, until: {voltage: 4.0 V}}
       - {step: constant_current, direction: discharge, current: 4 C, until: {voltage: 2.8 V}}
 """
-
-
-def request(steps: str, cell: str = "bare-lfp", more: str = _CHARGED) -> RunRequest:
-    """Give a run of steps on a shipped cell."""
-    head = _HEAD.replace("KIND", "lfp" if cell.endswith("lfp") else "li-li").replace("steps:", f"{more}steps:")
-    return RunRequest(resolve(parse_recipe(head + steps), load_cell(cell)), CHANNEL, "decided")
-
-
-async def until(done: Callable[[], bool], within_s: float = 400_000.0, step_s: float = 20.0) -> None:
-    """Wait until something is so."""
-    async with asyncio.timeout(within_s):
-        while True:
-            if done():
-                return
-            await asyncio.sleep(step_s)
-
-
-def told(store: Store, run: Run, kind: EventKind) -> list[dict[str, Any]]:
-    """Give the data of a run's events of a kind."""
-    return [json.loads(it.data_json or "{}") for it in store.events(run.run_id) if it.kind == kind]
 
 
 def halves(store: Store, run: Run) -> list[tuple[int, int, int]]:
@@ -301,7 +271,7 @@ async def test_pass_without_a_contact_check_is_resumed_behind_one(store: Store) 
 )
 def test_simulated_rack_is_polled_as_often_as_a_run_decides(steps: str, poll_s: float) -> None:
     """A cell that rests until the next poll is no healthy cell's test: passes of 30 min are looked at every 18 s."""
-    cell, more = ("bare-li-li", _MARKED) if steps is _COLLAPSES else ("bare-lfp", _CHARGED)
+    cell, more = ("bare-li-li", _MARKED) if steps is _COLLAPSES else ("bare-lfp", CHARGED)
     program = request(steps.replace("THEN", "leave"), cell, more).program
     assert SimulatedRack().polled_for(program).poll_period_s == pytest.approx(poll_s)
 
@@ -310,7 +280,7 @@ def test_prompt_stops_no_simulated_run_and_refuses_a_real_one_that_nobody_attend
     """A trial goes on as if all was done at once; in the foreground of a real tester nobody could be asked."""
     recipe = tmp_path / "prompt.yaml"
     half = "  - {step: constant_current, direction: charge, current: 0.2 mA/cm2, until: {time: 1 min}}\n"
-    head = _HEAD.replace("KIND", "li-li")
+    head = HEAD.replace("KIND", "li-li")
     recipe.write_text(f"{head}{half}  - {{step: prompt, text: Turn the cell.}}\n{half}", "utf-8")
     order = ["run", str(recipe), "--cell", "coated-li-li", "--store", str(tmp_path / "s.db"), "--channel", CHANNEL]
     done = CliRunner().invoke(app, [*order, "--simulate", "--json"])
@@ -319,6 +289,42 @@ def test_prompt_stops_no_simulated_run_and_refuses_a_real_one_that_nobody_attend
     (why,) = station_problems(program, None, CHANNEL, attended=False)
     assert why == "The recipe asks somebody ('Turn the cell.'), and nobody is asked here: run it by 'cellrig serve'."
     assert station_problems(program, None, CHANNEL, attended=True) == []
+
+
+_RESISTS = """
+  - step: repeat
+    times: 2
+    until: {resistance_above: 1 ohm, then: end}
+    steps:
+      - {step: constant_current, direction: charge, current: 0.2 mA/cm2, until: {time: 20 min}}
+      - {step: constant_current, direction: discharge, current: 0.2 mA/cm2, until: {time: 20 min}}
+      REST
+"""
+_AFTER_REST = "- {step: rest, until: {time: 1 h}}"
+_CUT_BEFORE_REST = f"- {{step: rest, until: {{time: 20 min, drift_below: 1 uV/h}}}}\n      {_AFTER_REST}"
+
+
+async def resistance_ohm(path: Path, steps: str, *, holds: bool) -> float:
+    """Run passes that ask for a resistance, held in the rest behind the steps or not, and return what was found."""
+    with open_store(path) as store:
+        async with open_rig() as rig, serving(rig, store) as service:
+            run = service.submit(request(steps, "bare-li-li", ""), "ada")
+            await asyncio.sleep(4500.0)
+            if holds:
+                await service.hold(run.run_id, "ada")
+                await service.resume(run.run_id, "ada")
+            await until(lambda: run.state.is_over)
+            (decided,) = told(store, run, EventKind.DECIDED)
+            return float(decided["value"])
+
+
+@pytest.mark.parametrize("rest", [_AFTER_REST, _CUT_BEFORE_REST])
+async def test_resistance_is_that_of_the_step_and_of_no_contact_check_behind_it(tmp_path: Path, rest: str) -> None:
+    """Neither the check of a resume nor a rest that is a segment of its own changes what a pass has shown."""
+    steps = _RESISTS.replace("REST", rest)
+    plain = await resistance_ohm(tmp_path / "1", _RESISTS.replace("REST", _AFTER_REST), holds=False)
+    assert await resistance_ohm(tmp_path / "2", steps, holds=False) == pytest.approx(plain, rel=1e-3)
+    assert await resistance_ohm(tmp_path / "3", steps, holds=True) == pytest.approx(plain, rel=1e-3)
 
 
 async def test_resistance_and_drift_are_those_of_the_steps_before(store: Store) -> None:

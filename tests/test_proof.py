@@ -103,6 +103,8 @@ def test_a_step_that_only_its_time_ends_has_an_exact_charge() -> None:
 
 _ENDLESS = replace(CHARGE, ceiling=Ceiling(capacity_ah=None, time_s=None))
 _HOLD = ConstantVoltage(CHARGE.direction, 4.0, Until(time_s=60.0, current_a=0.0005), 0.001)
+_HELD = ConstantVoltage(CHARGE.direction, 0.2, Until(time_s=36_000.0), 0.001)
+_SET_STRIP = replace(STRIP, until=Until(capacity_ah=0.001))
 _CASES: dict[str, tuple[Rule, CellFacts, Limits, tuple[Step, ...], str]] = {
     "current of zero": (Rule.VALUES, LFP, LIMITS, (replace(CHARGE, current_a=0.0),), "a rest"),
     "time of zero": (Rule.VALUES, LI, LI_LI_LIMITS, (replace(UP, until=Until(time_s=0.0)),), "a time of 0"),
@@ -150,6 +152,14 @@ _CASES: dict[str, tuple[Rule, CellFacts, Limits, tuple[Step, ...], str]] = {
     "loop of no pass": (Rule.WAY, LFP, LIMITS, (CHARGE, DISCHARGE, Loop(1, 0)), "0 times"),
     "no step": (Rule.WAY, LFP, LIMITS, (), "nothing to run"),
     "lithium all on one side": (Rule.CHARGE, LI, LI_LI_LIMITS, (UP, UP, Loop(1, 50)), "bare"),
+    "lithium all on one side by a held voltage": (Rule.CHARGE, LI, LI_LI_LIMITS, (_HELD, Loop(1, 10)), "bare"),
+    "copper stripped of what a held voltage may not have plated": (
+        Rule.VOLTAGE,
+        CU,
+        CU_LIMITS,
+        (replace(_HELD, direction=PLATE.direction, voltage_v=-0.1), _SET_STRIP),
+        "leave 0 mAh on the copper",
+    ),
     "copper stripped too far": (
         Rule.VOLTAGE,
         CU,
@@ -313,3 +323,15 @@ def test_a_step_that_the_host_may_end_may_pass_nothing() -> None:
     found = prove(replace(made(cell=LI), segments=(replace(segment, ends=(HostEnd(Watched.REST_DRIFT, 0.0),)),)))
     assert isinstance(found, CounterExample)
     assert found.rule is Rule.VALUES
+
+
+def test_copper_bears_less_where_the_host_may_end_the_plating() -> None:
+    """A plating that a collapse may end leaves nothing that a strip without a voltage can count on."""
+    (plated,) = made(PLATE, cell=CU, limits=CU_LIMITS).cycling
+    stripped = replace(plated, steps=(_SET_STRIP,))
+    program = replace(made(cell=CU), segments=(plated, stripped))
+    assert isinstance(prove(program), Proof)
+    ended = replace(plated, ends=(HostEnd(Watched.COLLAPSE, 0.3, 600.0),))
+    found = prove(replace(program, segments=(ended, stripped)))
+    assert isinstance(found, CounterExample)
+    assert (found.rule, found.where) == (Rule.VOLTAGE, "test 2, step 1")

@@ -194,6 +194,11 @@ class CycleBuilder:
         is_charge = self._placed.takes is Direction.CHARGE
         return cycle.charge_capacity_ah if is_charge else cycle.discharge_capacity_ah
 
+    @property
+    def is_within_half(self) -> bool:
+        """Whether more of the half-cycle that ran last is to come."""
+        return self._placed.is_within_half
+
     def finish(self) -> list[Cycle]:
         """Return the open cycle as far as it has run, at the end of the run. It stays open: a run may yet go on."""
         return [sums.cycle for sums in self.open_sums()]
@@ -217,6 +222,7 @@ class PlacedCycles:
         # The last half-cycle of the cycle before, and whether the newest one that took was complete.
         self._before: Half | None = None
         self._is_empty = True
+        self.is_within_half = False
         self._largest_ah = 0.0
         self._closed = 0
         self._nominal_ah = cell.nominal_capacity_ah or 0.0
@@ -230,6 +236,8 @@ class PlacedCycles:
         """Add a step, or a part of one, in order; return the cycles that it completes."""
         if not place.half or place.half <= self._closed:
             return []
+        if place.pulse is None:
+            self.is_within_half = not place.ends_half
         done: list[CycleSums] = []
         if place.cycle != self._cycle:
             done += self._close()
@@ -252,7 +260,7 @@ class PlacedCycles:
 
     def undo(self) -> Callable[[], None]:
         """Return a function that restores the state from before a later ``feed`` or ``finish``."""
-        return as_before(self, "_cycle", "_halves", "_before", "_is_empty", "_largest_ah", "_closed")
+        return as_before(self, "_cycle", "_halves", "_before", "_is_empty", "is_within_half", "_largest_ah", "_closed")
 
     def finish(self) -> list[CycleSums]:
         """Return the open cycle as far as it has run, at the end of the run. It stays open: a run may yet go on."""

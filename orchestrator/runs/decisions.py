@@ -6,7 +6,7 @@ A decision is made once: who comes to the end of the segment again, after a kill
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +22,7 @@ from orchestrator.states import RunState
 from orchestrator.store import EventRow, Store, TesterTestRow
 from protocols.branches import Branch, Measure, StepEnd, Then
 from protocols.half_cycles import CycleNumbers
+from protocols.program import CyclingSegment, PoweredStep, Purpose, Step
 
 _ENDS = {end.value: end for end in StepEnd}
 
@@ -140,21 +141,23 @@ class Decisions:
         return Seen(
             capacities_ah={number: progress.cycles.capacity_ah(cycle) for number, cycle in cycles.items()},
             efficiency=newest.coulombic_efficiency if newest else None,
-            resistance_ohm=self._resistance_ohm(tests, of_segment) if Measure.RESISTANCE in asked else None,
+            resistance_ohm=self._resistance_ohm(tests) if Measure.RESISTANCE in asked else None,
             voltage_v=last.voltage_v if last else None,
             drift_v_per_h=self._drift(of_segment, branches) if Measure.REST_DRIFT in asked else None,
             times_s={it: self._time_s(tests, it) for it in since} if Measure.TIME in asked else {},
             cycles={it: max(cycles, default=0) - numbers.cycle_before(it) for it in since},
             end=StepEnd.HOST if self.was_ended(progress.index) else _ENDS.get(step.end_reason if step else ""),
-            is_shorted=Measure.SHORT in asked and self._is_shorted(of_segment),
+            is_shorted=Measure.SHORT in asked and self._is_shorted(progress, tests),
         )
 
     def _cycles(self, progress: Progress, tests: list[TesterTestRow], wanted: set[int]) -> dict[int, Cycle]:
         """Return the newest whole cycle of the run, which may not be closed yet, and the wanted ones, by their numbers.
 
+        A cycle of whose second half a later stage is to come is not whole: a part of a discharge is no capacity.
         The newest is of one of the last tests and the wanted ones mostly of the first: a run may have thousands.
         """
-        found = {cycle.cycle: cycle for cycle in progress.cycles.finish() if cycle.is_whole}
+        open_ = [] if progress.cycles.is_within_half else progress.cycles.finish()
+        found = {cycle.cycle: cycle for cycle in open_ if cycle.is_whole}
         for test in reversed(tests):
             if found:
                 break
@@ -177,15 +180,17 @@ class Decisions:
         lasts = [self._store.last_sample(test.id) for test in tests if test.segment >= since]
         return sum(last.time_s for last in lasts if last is not None)
 
-    def _resistance_ohm(self, tests: list[TesterTestRow], of_segment: list[TesterTestRow]) -> float | None:
+    def _resistance_ohm(self, tests: list[TesterTestRow]) -> float | None:
         """Return the change of the voltage by that of the current, from the record before the last powered step on.
 
-        That is from the end of what ran before it to its own end, with all that polarises meanwhile.
+        That is from the end of what ran before it to its own end, with all that polarises meanwhile. A contact check
+        is no such step: the one before what is left of a segment that was held would tell another resistance.
         """
-        for test in reversed(of_segment):
+        for test in (it for it in reversed(tests) if not it.is_measurement):
+            steps = CyclingSegment.from_json(test.program_json).steps
             for step in reversed(self._store.steps(test.id)):
                 end = self._at(test.id, step.last_sequence)
-                if end is None or not end.current_a:
+                if end is None or not end.current_a or _is_check(steps, step.step):
                     continue
                 before = self._at(test.id, step.first_sequence - 1) or self._end_before(tests, test)
                 if before is None or end.current_a == before.current_a:
@@ -215,16 +220,28 @@ class Decisions:
         kept = [it for it in self._store.samples(test, after=after) if it.time_s >= end.time_s - last_s]
         return drift_v_per_h([sample.time_s for sample in kept], [sample.voltage_v for sample in kept])
 
-    def _is_shorted(self, of_segment: list[TesterTestRow]) -> bool:
-        """Return whether a hard short was found since the segment began."""
-        since_unix_s = of_segment[0].started_unix_s if of_segment else 0.0
+    def _is_shorted(self, progress: Progress, tests: list[TesterTestRow]) -> bool:
+        """Return whether a hard short was found since the run last asked for one.
+
+        A pass may be of several segments, and a short that stays is told once.
+        """
+        segments = progress.program.segments
+        earlier = {test.segment for test in tests if test.segment < progress.index}
+        asked = [it for it in earlier if any(branch.measure is Measure.SHORT for branch in segments[it].after)]
+        behind = [test.started_unix_s for test in tests if test.segment > max(asked, default=-1)]
         events = self._store.events(self._run_id)
-        return any(event.kind == EventKind.CELL_SHORTED and event.at_unix_s >= since_unix_s for event in events)
+        return any(it.kind == EventKind.CELL_SHORTED and it.at_unix_s >= min(behind, default=0.0) for it in events)
 
 
 def _is_of(event: EventRow, kind: EventKind, segment: int) -> bool:
     """Return whether an event of a kind is about a segment."""
     return event.kind == kind and json.loads(event.data_json or "{}").get("segment") == segment
+
+
+def _is_check(steps: Sequence[Step], number: int) -> bool:
+    """Return whether the step of a test with this number checks the contact."""
+    step = steps[number - 1] if 1 <= number <= len(steps) else None
+    return isinstance(step, PoweredStep) and step.purpose is Purpose.CHECK
 
 
 def _is_wait(message: str) -> bool:

@@ -62,9 +62,13 @@ class Foils:
 
     def after(self, where: str, step: PoweredStep, effect: Effect, before: Interval, passes: int) -> Interval:
         """Give what has moved after a step, in its pass number ``passes`` of the loops around it."""
-        if effect.set_ah is None or step.purpose is Purpose.CHECK:
+        moved = effect.set_ah
+        if moved is None and step.constant_a is None:
+            # A held voltage sets no charge: it moves what its limit of current lets through, at most.
+            moved = effect.largest_ah if step.direction is Direction.CHARGE else -effect.largest_ah
+        if moved is None or step.purpose is Purpose.CHECK:
             return before
-        there = before + Interval(effect.set_ah, effect.set_ah)
+        there = before + Interval(moved, moved)
         far = max(abs(there.low), abs(there.high))
         if far > self._most_ah * _ROUNDED:
             after = f" after {passes} passes" if passes > 1 else ""
@@ -98,7 +102,10 @@ class Copper:
                 story = "A healthy cell never reaches that voltage: it plates to the step's ceiling, and the run trips."
                 raise unproven(Rule.ENDS, where, what, story)
             added = effect.largest_ah if effect.set_ah is None else -effect.set_ah
-            there = before + Interval(Fraction(0) if step.target_v is not None and step.target_v > 0 else added, added)
+            # Held at a voltage, or ended by the host or above 0 V, a plating may leave less, and even nothing.
+            is_sure = effect.set_ah is not None and not effect.may_be_less
+            is_sure = is_sure and (step.target_v is None or step.target_v <= 0)
+            there = before + Interval(added if is_sure else Fraction(0), added)
             if there.high > self._most_ah * _ROUNDED:
                 after = f" after {passes} passes" if passes > 1 else ""
                 what = f"{_mah(there.high)} plated onto the copper{after}"

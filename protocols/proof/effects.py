@@ -28,7 +28,8 @@ class Effect:
 
     ``net_ah``: signed sum of charges, positive charges; ``passed_ah``: most that passes, magnitudes added;
     ``set_ah``: net charge if each step passes exactly what it sets, None where a step sets no charge;
-    ``largest_ah``: most that one step passes; ``executed``: how many steps are carried out.
+    ``largest_ah``: most that one step passes; ``executed``: how many steps are carried out; ``may_be_less``: the host
+    may end it at any time, so that it may pass nothing of what it sets.
     """
 
     time_s: Interval = _NOTHING
@@ -38,6 +39,7 @@ class Effect:
     largest_ah: Fraction = Fraction(0)
     largest_a: Fraction = Fraction(0)
     executed: int = 0
+    may_be_less: bool = False
 
     def then(self, other: Effect) -> Effect:
         """Give the effect of this one and then the other."""
@@ -73,6 +75,7 @@ class Effect:
             self.largest_ah,
             self.largest_a,
             self.executed,
+            may_be_less=True,
         )
 
 
