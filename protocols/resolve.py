@@ -18,7 +18,8 @@ from protocols.branches import Branch
 from protocols.cell import DEFAULTS, Band, Cell, CellKind, Ends
 from protocols.current_sign import Direction
 from protocols.errors import ResolveError
-from protocols.pieces import SEGMENTS_MAX, Cycling, Decision, Measuring, Piece, segments_of
+from protocols.parting import programs_of
+from protocols.pieces import SEGMENTS_MAX, Cycling, Decision, Measuring, Piece
 from protocols.plated_charge import strippable
 from protocols.program import (
     Ceiling,
@@ -37,6 +38,7 @@ from protocols.program import (
     Until,
     VoltageBand,
 )
+from protocols.program_steps import LOOP_DEPTH_MAX, STEPS_MAX
 from protocols.quantities import Dimension, Quantity
 from protocols.recipe import Recipe
 from protocols.recipe_steps import (
@@ -75,7 +77,7 @@ def resolve(recipe: Recipe, cell: Cell) -> Program:
             [f"Recipe {recipe.name} is for {kinds}; cell {cell.name} is {cell.kind}. Choose another recipe or cell."]
         )
     work = _Resolver(recipe, cell)
-    found = segments_of(recipe.steps, recipe.temperature)
+    found = programs_of(recipe.steps, recipe.temperature, work.checks)
     if len(found) > SEGMENTS_MAX:
         work.refuse("The recipe", _too_many(found))
         found = []
@@ -115,6 +117,11 @@ class _Resolver:
         # Steps of pieces that were made before, with the last current behind them: passes of a loop are alike.
         self._made: dict[object, tuple[tuple[Step, ...], list[Decimal]]] = {}
         self._judged: dict[int, tuple[Limits, Guards]] = {}
+
+    @property
+    def checks(self) -> int:
+        """How many contact checks stand in front of steps whose leads may have been touched."""
+        return 2 if self.powered and self._rules.has_check_block else 0
 
     def parts(self, found: Sequence[Piece]) -> list[tuple[Step, ...] | MeasurementSegment | None]:
         """Give the steps of each segment, or its measurement; None, with a reason, where there is none."""
@@ -213,7 +220,7 @@ class _Resolver:
 
     def check_block(self, piece: Piece) -> None:
         """Put the contact check in front: the recipe's first current for 5 s each way, recorded at 0.1 s."""
-        if not self.powered or not self._rules.has_check_block:
+        if not self.checks:
             return
         current_a = self._current(self.powered[0])
         window = self._rules.resistance_ohm
@@ -369,6 +376,11 @@ def _too_many(found: Sequence[Piece]) -> str:
         return (
             f"is written out in more than {SEGMENTS_MAX} pieces, as a repeat with until or when is, pass by pass: "
             "decide more rarely, with several cycles in each pass in a repeat of their own"
+        )
+    if not any(isinstance(piece, Measuring) for piece in found):
+        return (
+            f"is parted into more than {SEGMENTS_MAX} programs of a tester, which holds {STEPS_MAX} steps and loops "
+            f"{LOOP_DEPTH_MAX} deep: write fewer steps into its outer loops, or nest them less deep"
         )
     return f"changes the instrument more than {SEGMENTS_MAX} times: measure more rarely"
 
