@@ -177,14 +177,16 @@ def _finding(kind: ShortKind, time_s: float) -> ShortFinding:
 
 
 def test_short_that_came_back_is_none_and_a_mended_contact_no_soft_one() -> None:
-    """The cell is left with the last hard short that stayed; a soft one counts unless it was taken back later."""
+    """The cell is left with the last hard short that stayed; a soft one counts unless this very one was taken back."""
     hard, back = _finding(ShortKind.HARD, 1000.0), _finding(ShortKind.CAME_BACK, 5000.0)
     again = _finding(ShortKind.HARD, 9000.0)
     assert analysis.hard_short([hard, back], 0.5).hours is None
     assert analysis.hard_short([hard, back, again], 0.5).hours == 2.5
     assert analysis.hard_short([hard], 0.5).charge_mah_cm2 == pytest.approx(2.0)
-    soft, mended = _finding(ShortKind.SOFT_PROBABLE, 1000.0), _finding(ShortKind.MENDED, 4000.0)
+    soft, mended = _finding(ShortKind.SOFT_PROBABLE, 1800.0), _finding(ShortKind.MENDED, 1830.0)
     assert analysis.soft_short([soft, mended], None).hours is None
+    for kind in (ShortKind.MENDED, ShortKind.SOFT_DROPPED):
+        assert analysis.soft_short([soft, _finding(kind, 4000.0)], None).hours == 0.5
     later = _finding(ShortKind.DEEP_SOFT, 7200.0)
     assert analysis.soft_short([soft, mended, later], None).hours == 2.0
     assert analysis.soft_short([_finding(ShortKind.SOFT_SUSPECTED, 1.0)], None).sentence == "no soft short"

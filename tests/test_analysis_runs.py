@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -22,11 +22,13 @@ from orchestrator.analysis.shorts_of_run import marked
 from orchestrator.analysis.summary import summarize
 from orchestrator.cli.analysis_tables import text_tables
 from orchestrator.report.key_numbers import ReportedRun, key_numbers
+from orchestrator.report.morning_runs import Window, run_line
 from orchestrator.report.picture_choices import Over
 from orchestrator.report.picture_sheet import NothingToDraw, PictureOrder
 from orchestrator.report.run_pictures import draw_runs
 from orchestrator.shorts import ShortFinding, ShortKind
 from orchestrator.store import Store, open_store
+from orchestrator.tables.bdf_terms import BY_LABEL
 from orchestrator.tables.run_data import RunData
 from orchestrator.tables.sample_table import sample_table
 from tests.analysis_truth import Recording, every, symmetric
@@ -111,6 +113,33 @@ def test_table_of_an_interrupted_run_gives_the_cycles_of_its_store(opened: Store
     assert [row.discharge_capacity_ah for row in rows] == pytest.approx([row.discharge_capacity_ah for row in known])
 
 
+@pytest.mark.parametrize("run_id", ["R000001", "R000003"])
+@pytest.mark.parametrize(
+    ("name", "read"),
+    [
+        ("csv", pl.read_csv),
+        ("csv", analysis.read_table),
+        ("bdf-csv", pl.read_csv),
+        ("bdf-csv", analysis.read_table),
+        ("bdf-parquet", pl.read_parquet),
+        ("bdf-parquet", analysis.read_table),
+    ],
+)
+def test_exports_have_the_cycles_of_the_store(
+    opened: Store, tmp_path: Path, name: str, read: Callable[[str], pl.DataFrame], run_id: str
+) -> None:
+    """As polars reads them, with labels and texts of BDF, with its machine names, or by ``read_table``."""
+    table = read(str(exported(opened, run_id, name, tmp_path).files[0]))
+    stored = sample_table(opened, run_id)
+    cell = RunData(opened, run_id).program.cell
+    cycles = analysis.cycle_table(stored, cell)
+    assert cycles
+    assert analysis.cycle_table(table, cell) == cycles
+    machine = {label: BY_LABEL[label].name for label in table.columns if label in BY_LABEL}
+    assert analysis.cycle_table(table.rename(machine), cell) == cycles
+    assert [row.step for row in analysis.step_rows(table)] == [row.step for row in analysis.step_rows(stored)]
+
+
 def test_rate_test_is_analysed(opened: Store) -> None:
     """Two blocks, their rates, retention against the first cycle of the same current only, and peaks of both ways."""
     found = analysis.analyse(RunData(opened, "R000001"))
@@ -131,6 +160,15 @@ def test_capacity_is_kept_at_one_current_alone(opened: Store, cycles: tuple[int,
     assert (kept is not None) is is_told
     if kept is not None:
         assert kept == pytest.approx(100, abs=2)
+
+
+def test_morning_report_compares_cycles_at_one_current(opened: Store) -> None:
+    """Slow last cycles of a rate test stood as "103 % of cycle 1", which had run twice as fast."""
+    line = run_line(opened, "R000001", Window(0.0, 2e9))
+    assert line.over_cycles is not None
+    assert [cycle for cycle, _ in line.over_cycles.values] == [1, 2, 3, 4]
+    assert line.over_cycles.reference_cycle == 3
+    assert line.over_cycles.percent_of_reference == pytest.approx(100, abs=2)
 
 
 def test_symmetric_run_is_analysed_by_its_own_tables(opened: Store) -> None:
@@ -196,7 +234,7 @@ def test_cycles_that_a_run_does_not_have_are_said(stored: Path) -> None:
     [
         (("R000001", "-t", "failures"), 1, "failures has no meaning for cells of kind lfp"),
         (("R000001", "-t", "titration"), 1, "needs the diffusion length: --length-um"),
-        (("R000001", "-t", "nothing"), 2, "is not one of 'cycles'"),
+        (("R000001", "-t", "nothing"), 2, "'-t': 'nothing' is not one of 'cycles'"),
         (("R000009",), 1, "R000009"),
     ],
 )
@@ -253,6 +291,68 @@ def test_half_cycle_in_which_a_short_begins_has_no_tip() -> None:
     assert analysis.hysteresis(found) == []
 
 
+_SOFT: dict[str, Any] = {"current_a": -1e-4, "density_a_per_cm2": 2e-4, "charge_ah": 1e-4, "step_charge_ah": 1e-5}
+
+
+@pytest.mark.parametrize(
+    ("kind", "told_s", "taken_back", "marks"),
+    [
+        # Back in the sixth half-cycle, 300 s from its begin.
+        (ShortKind.SOFT_PROBABLE, 18_300.0, False, "..xxxx.."),
+        # Told because it lasted: what is back is seen by the voltage.
+        (ShortKind.SOFT_PROBABLE, 9000.0, False, "..xxx..."),
+        (ShortKind.SOFT_SUSPECTED, 9000.0, True, "........"),
+    ],
+)
+def test_half_cycles_are_marked_until_a_soft_short_is_over(
+    kind: ShortKind, told_s: float, taken_back: bool, marks: str
+) -> None:
+    """A half-cycle wholly in a soft short counted as sound, and hysteresis had a row of a shunted cell."""
+    made = Recording()
+    for at in range(8):
+        sign, part = 1 if at % 2 else -1, 0.7 if 2 <= at <= 4 else 1.0
+        voltage = symmetric(0.05 * part, 0.02 * part, 0.0, 3600.0, sign)
+        made.step(sign * 1e-4, every(30.0, 3600.0), voltage, cycle=at // 2 + 1)
+    fell_s = 2 * 3600 + 60.0
+    found = [ShortFinding(kind, fell_s, told_s, 2, before_ohm=500.0, after_ohm=350.0, **_SOFT)]
+    found += [replace(found[0], kind=ShortKind.SOFT_DROPPED, told_s=20_000.0)] if taken_back else []
+    halves = marked(analysis.overpotentials(made.table(), 0.5), found)
+    assert "".join("x" if half.shorted else "." for half in halves) == marks
+    assert [row.cycle for row in analysis.hysteresis(halves)] == ([1, 2, 3, 4] if taken_back else [1, 4])
+
+
+def test_half_cycles_behind_a_hard_short_that_came_back_are_the_cell_again() -> None:
+    """They have tip and arc from the half-cycle after that in which it came back."""
+    made = Recording()
+    for at in range(5):
+        sign = 1 if at % 2 else -1
+        made.step(sign * 1e-4, every(30.0, 3600.0), symmetric(0.05, 0.02, 0.0, 3600.0, sign), cycle=at // 2 + 1)
+    short = ShortFinding(ShortKind.HARD, 4000.0, 4600.0, 1, before_ohm=500.0, after_ohm=3.0, **_SOFT)
+    back = replace(short, kind=ShortKind.CAME_BACK, time_s=11_000.0, told_s=11_700.0)
+    halves = marked(analysis.overpotentials(made.table(), 0.5), [short, back])
+    assert [half.shorted for half in halves] == [False, True, True, True, False]
+
+
+def test_runs_of_several_kinds_are_asked_the_same(stored: Path, tmp_path: Path) -> None:
+    """One Li/Li run among LFP runs refused the retention of all: it is left out, and said; of no run it is refused."""
+    at = ("-t", "retention", "--store", stored)
+    told = json.loads(cellrig("analyse", "R000001", "R000003", *at, "--json", "--csv", tmp_path).stdout)["runs"]
+    assert [list(run["tables"]) for run in told] == [["retention"], []]
+    assert told[1]["remarks"] == ["retention has no meaning for cells of kind li-li"]
+    said = cellrig("analyse", "R000001", "R000003", *at).stdout
+    assert said.rstrip().endswith("retention has no meaning for cells of kind li-li")
+    refused(cellrig("analyse", "R000002", "R000003", *at), 1, "R000002: retention has no meaning")
+
+
+def test_rows_of_a_run_are_not_named_as_those_of_its_export(stored: Path, tmp_path: Path) -> None:
+    """A step that was cut is one here and two there, and here the time stands still in a gap: nobody may join them."""
+    cellrig("analyse", "R000003", "-t", "half-cycles", "-t", "resistances", "--store", stored, "--csv", tmp_path)
+    for path in tmp_path.iterdir():
+        (first, *_) = csv.DictReader(path.read_text().splitlines())
+        assert {"run_step_count", "run_time_s"} <= set(first)
+        assert not {"step_count", "start_s"} & set(first)
+
+
 def test_stored_findings_are_read_back(opened: Store) -> None:
     """A run without a short has none; its outcome says so instead of a time."""
     assert stored_findings(opened, "R000003") == []
@@ -283,21 +383,21 @@ def test_page_of_analyses_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     assert len(list(names["cycles"])) == 2
 
 
-@pytest.mark.parametrize("name", ["csv", "bdf-csv", "bdf-parquet", "xlsx"])
-def test_exports_are_analysed_as_the_store_is(opened: Store, tmp_path: Path, name: str) -> None:
-    """``read_table`` takes a path as people write it, and cycles of each format are those of the store."""
+def test_workbook_is_analysed_as_the_store_is(opened: Store, tmp_path: Path) -> None:
+    """Its numbers have the digits of a workbook, and its cycles those of the store."""
     cell = analysis.CellFacts("lfp", "lfp", active_mass_mg=1.1)
-    path = str(exported(opened, "R000001", name, tmp_path).files[0])
+    path = str(exported(opened, "R000001", "xlsx", tmp_path).files[0])
     found = analysis.cycle_table(analysis.read_table(path), cell)
     wanted = analysis.cycle_table(sample_table(opened, "R000001"), cell)
     assert [row.discharge_capacity_ah for row in found] == [row.discharge_capacity_ah for row in wanted] != []
 
 
-def test_labels_of_the_battery_data_format_are_no_names_of_columns(opened: Store, tmp_path: Path) -> None:
-    """Who reads an export with polars alone is told how to read it."""
+def test_table_without_numbers_of_steps_is_told_the_way(opened: Store, tmp_path: Path) -> None:
+    """Three columns are a table of the Battery Data Format, and too few for an analysis."""
     path = exported(opened, "R000001", "bdf-parquet", tmp_path).files[0]
-    with pytest.raises(analysis.NoSuchTable, match=r"is read by analysis.read_table\(path\)"):
-        analysis.cycle_table(pl.read_parquet(path), analysis.CellFacts("lfp", "lfp"))
+    table = pl.read_parquet(path).drop("Step Count / 1")
+    with pytest.raises(analysis.NoSuchTable, match=r"no column 'step_count'.* gets them by cellrig import"):
+        analysis.cycle_table(table, analysis.CellFacts("lfp", "lfp"))
 
 
 def test_page_names_every_table_and_public_name() -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import signal
 import subprocess
 import sys
+import tempfile
 from dataclasses import asdict
 from pathlib import Path
 from unittest.mock import Mock
@@ -16,10 +18,13 @@ import pytest
 from orchestrator.cli.export import _LEAST_SHOWN
 from orchestrator.export.errors import AlreadyThere, ExportError, NothingToExport
 from orchestrator.export.exporting import export_runs
+from orchestrator.export.fit_rows import FitRows, with_whole_seams
 from orchestrator.export.formats import OURS, ExportFormat, find_format, offered_formats
 from orchestrator.export.output import Output
 from orchestrator.export.source import RunSource
+from orchestrator.export.workbook_files import new_workbook
 from orchestrator.store import Store
+from orchestrator.tables.columns import sample_schema
 from orchestrator.tables.run_data import RunData
 from orchestrator.tables.sample_table import sample_table
 from orchestrator.tables.sidecar import read_sidecar
@@ -234,6 +239,24 @@ def test_full_disk_is_told_and_leaves_nothing(store: Store, run_id: str, tmp_pat
     assert list(out.iterdir()) == []
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a disk that is always full is a device of Linux")
+def test_workbook_on_a_full_disk_is_one_error(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Nothing is printed when the zip is thrown away, where nobody can catch it, and its sheets leave no file."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    unraised: list[object] = []
+    monkeypatch.setattr(sys, "unraisablehook", unraised.append)
+
+    def write() -> None:
+        with new_workbook(Path("/dev/full"), constant_memory=True) as book:
+            book.add_worksheet().write_string(0, 0, "A17" * 10_000)
+
+    with pytest.raises(OSError, match="No space left"):
+        write()
+    gc.collect()
+    assert unraised == []
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_sidecar_says_what_the_table_cannot(store: Store, run_id: str, tmp_path: Path) -> None:
     """Units and terms of all columns, the run and its tests, each gap with its reason; Parquet has the same inside."""
     done = exported(store, run_id, "bdf-csv", tmp_path)
@@ -301,6 +324,20 @@ def test_records_without_a_reading_are_told_and_kept(store: Store, run_id: str, 
         )
     exported(store, run_id, "bdf-csv", tmp_path, force=True)
     assert not Path(f"{table}.left-out.csv").exists()
+
+
+@pytest.mark.parametrize("rows", [100_000, 5], ids=["in a batch", "at its end"])
+def test_record_that_jumps_ahead_is_left_out_alone(rows: int, tmp_path: Path) -> None:
+    """A time far ahead put all later records into the file of those left out; one that goes back is alone, too."""
+    times_s = [0.0, 1.0, 2.0, 3.0, 1e9, 4.0, 5.0, 4.5, 6.0, 7.0]
+    numbers = {name: [0.0] * len(times_s) for name, dtype in sample_schema().items() if dtype == pl.Float64}
+    frame = pl.DataFrame({**numbers, "test_time_s": times_s}).with_columns(run_id=pl.lit("R000001"), test=1)
+    fit = FitRows(tmp_path / "left-out.csv")
+    pieces = [frame[at : at + rows] for at in range(0, frame.height, rows)]
+    found = pl.concat([fit.of(piece) for piece in with_whole_seams(pieces)])
+    assert found["test_time_s"].to_list() == [0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0]
+    assert fit.why == {"made later than the records behind it": 1, "made before the record before it": 1}
+    assert pl.read_csv(tmp_path / "left-out.csv")["test_time_s"].to_list() == [1e9, 4.5]
 
 
 def test_number_that_is_not_finite_is_refused(store: Store, run_id: str, tmp_path: Path) -> None:

@@ -12,9 +12,12 @@ import numpy as np
 import pandas as pd  # type: ignore[import-untyped]  # pandas has no types
 import polars as pl
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from impedance.preprocessing import readCHInstruments, readCSV  # type: ignore[import-untyped]  # it has no types
 
 from drivers.chi660e.textfile import read
+from orchestrator.export.spectra_files import chi_text
 from orchestrator.store import Store
 from orchestrator.tables.bdf_terms import TERMS
 from orchestrator.tables.impedance_table import impedance_table
@@ -24,7 +27,16 @@ from tests.export_rig import add_spectrum, exported, made
 from tests.readers import read_by
 
 _POINT = ("frequency_hz", "z_real_ohm", "z_imag_ohm")
-_COLUMNS = {"Test Time / s": "test_time_s", "Voltage / V": "voltage_v", "Current / A": "current_a"}
+_COLUMNS = {
+    "Test Time / s": "test_time_s",
+    "Voltage / V": "voltage_v",
+    "Current / A": "current_a",
+    "Cycle Count / 1": "cycle",
+    "Step Count / 1": "step_count",
+    "Unix Time / s": "unix_time_s",
+    "Step Cumulative Capacity / Ah": "capacity_ah",
+    "Step Cumulative Energy / Wh": "energy_wh",
+}
 
 
 @pytest.mark.reader("batterydf")
@@ -40,7 +52,7 @@ def test_batterydf_accepts_every_bdf_export_without_a_warning(store: Store, tmp_
         assert set(told["extras"]) <= newer | own
         assert "Non-monotonic" not in told["said"]
         for label, name in _COLUMNS.items():
-            assert told["types"][label] == "float64"
+            assert told["types"][label] == ("int64" if name in {"cycle", "step_count"} else "float64")
             assert told["columns"][label] == stored[name].to_list()
 
 
@@ -52,9 +64,11 @@ def test_duckdb_reads_text_and_parquet(store: Store, tmp_path: Path) -> None:
     stored = sample_table(store, run_id).sort("test_time_s", "step_count", maintain_order=True)
     told = read_by("duckdb", *files)
     for columns in told.values():
-        for values, name in zip(columns, ("test_time_s", "voltage_v", "current_a", "cycle"), strict=False):
+        for values, name in zip(
+            columns, ("test_time_s", "voltage_v", "current_a", "cycle", "capacity_ah"), strict=False
+        ):
             assert values == stored[name].to_list()
-        assert set(columns[4]) == {"CC_CHG", "CC_DCH", "REST"}
+        assert set(columns[5]) == {"CC_CHG", "CC_DCH", "REST"}
 
 
 @pytest.mark.reader("navani")
@@ -73,6 +87,9 @@ def test_navani_reads_a_run_that_was_not_interrupted(store: Store, tmp_path: Pat
     mine = np.array(stored["step_count"] == half["step_count"][0])
     charge_mah = np.array(told["capacity_mah"])[mine]
     assert charge_mah[-1] - charge_mah[0] == pytest.approx(half["capacity_ah"][-1] * 1e3)
+    # The contact checks before the first cycle and behind the spectrum, a pulse each way, are cycles to navani.
+    checks = 2
+    assert told["full_cycles"] - checks == stored["cycle"].max() == 5
 
 
 @pytest.mark.reader("pyprobe")
@@ -125,11 +142,14 @@ def test_pandas_reads_text_with_its_types(store: Store, tmp_path: Path) -> None:
     run_id = made(store)
     stored = sample_table(store, run_id)
     table = pd.read_csv(exported(store, run_id, "csv", tmp_path).files[0])
-    assert table["current_a"].tolist() == stored["current_a"].to_list()
+    for name in ("test_time_s", "unix_time_s", "cycle", "step_count", "voltage_v", "current_a", "capacity_ah"):
+        assert table[name].tolist() == stored[name].to_list()
     assert table["mode"].tolist() == stored["mode"].to_list()
     assert table["temperature_degc"].isna().all()
     sheet = pd.read_excel(exported(store, run_id, "xlsx", tmp_path).files[0], sheet_name="records")
-    assert sheet["voltage_v"].tolist() == pytest.approx(stored["voltage_v"].to_list(), rel=1e-15)
+    for name in ("test_time_s", "voltage_v", "capacity_ah"):
+        assert sheet[name].tolist() == pytest.approx(stored[name].to_list(), rel=1e-15)
+    assert sheet["cycle"].tolist() == stored["cycle"].to_list()
 
 
 def test_impedance_reads_every_point_of_both_formats(store: Store, tmp_path: Path) -> None:
@@ -162,6 +182,24 @@ def test_lines_of_the_page_read_what_was_exported(store: Store, tmp_path: Path) 
             exec(block, values)  # noqa: S102 - the page of ours
             if "frame" in values:
                 assert len(values["frame"]) == sample_table(store, run_id).height
+
+
+_OHM = st.floats(-1e6, 1e6, allow_nan=False).filter(lambda ohm: abs(ohm) > 1e-9)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(points=st.lists(st.tuples(st.floats(1e-3, 1e6), _OHM, _OHM), min_size=2, max_size=12))
+def test_any_spectrum_is_read_from_chi_text(tmp_path: Path, points: list[tuple[float, float, float]]) -> None:
+    """However many digits the last number has: the driver took a last line of fewer for one that was cut off."""
+    table = pl.DataFrame(points, schema=list(_POINT), orient="row").with_columns(
+        unix_time_s=pl.lit(1767571200.0), bias_v=pl.lit(0.0), amplitude_v=pl.lit(0.01)
+    )
+    path = tmp_path / "a.txt"
+    path.write_text(chi_text(table, "made"), encoding="utf-8", newline="")
+    assert [row[:3] for row in read(path.read_bytes()).rows] == points
+    frequency_hz, impedance_ohm = readCHInstruments(str(path))
+    assert frequency_hz.tolist() == [point[0] for point in points]
+    assert impedance_ohm.tolist() == [complex(*point[1:]) for point in points]
 
 
 def test_chi_text_is_read_by_the_driver_of_the_instrument(store: Store, tmp_path: Path) -> None:

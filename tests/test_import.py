@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import re
 import stat
+from math import nan
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 from orchestrator.analysis.parts import Part
@@ -27,7 +29,7 @@ from orchestrator.tables.sample_table import sample_table
 from protocols.loading import load_cell
 from tests.chi_texts import Text
 from tests.command_line import cellrig, refused
-from tests.export_rig import exported
+from tests.export_rig import exported, made
 from tests.import_rig import AT, UTC_ZONE, half_cycles, imported
 from tests.rig import CHANNEL, Rig
 
@@ -169,6 +171,121 @@ def test_traces_of_a_chi660e_come_in_without_a_current_made_up(
     assert table["test_time_s"][1] == pytest.approx(1.0)
 
 
+BDF_BASE = "record_index,test_time_second,voltage_volt,current_ampere,unix_time_second,step_count,step_type"
+BDF_ROWS = (
+    "3,0,3.2,0.001,1766393064.5,1,CC_Chg",
+    "4,10,3.3,0.001,1766393074.5,1,CC_Chg",
+    "5,10,3.2,0,1766393074.5,2,Rest",
+    "7,20,3.1,-0.001,1766393084.5,3,CC_DCH",
+    "8,30,3.0,-0.001,1766393094.5,3,CC_DCH",
+)
+OF_STEPS_AH = [0.0, 0.0002, 0.0, 0.0, 0.0001]
+
+
+@pytest.mark.parametrize(
+    ("heads", "amounts", "wanted"),
+    [
+        ("step_cumulative_capacity_ah", ("0", "0.0002", "0", "0", ""), [*OF_STEPS_AH[:4], None]),
+        ("step_net_capacity_ah", ("0", "0.0002", "0", "0", "-0.0001"), OF_STEPS_AH),
+        (
+            "Step Charging Capacity / Ah,Step Discharging Capacity / Ah",
+            ("0,0", "0.0002,0", "0,0", "0,0", "0,0.0001"),
+            OF_STEPS_AH,
+        ),
+        ("Step Capacity / Ah", ("0", "0.0002", "0", "0", "0.0001"), OF_STEPS_AH),
+        (
+            "charging_capacity_ah,discharging_capacity_ah",
+            ("5,4", "5.0002,4", "5.0002,4", "5.0002,4", "5.0002,4.0001"),
+            OF_STEPS_AH,
+        ),
+        (
+            "Cycle Charging Capacity / Ah,Cycle Discharging Capacity / Ah",
+            ("0,0", "0.0002,0", "0.0002,0", "0,0", "0,0.0001"),
+            OF_STEPS_AH,
+        ),
+        ("cumulative_capacity_ah", ("1", "2", "", "2", "3"), [0.0, 1.0, None, 0.0, 1.0]),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_capacity_of_battery_data_format_is_taken_from_any_of_its_columns(
+    store: Store, tmp_path: Path, heads: str, amounts: tuple[str, ...], wanted: list[float | None]
+) -> None:
+    """By step or running on, net or each way: a step counts from 0. Words are ours then; what has no place is told."""
+    path = tmp_path / "a.bdf.csv"
+    rows = (f"{row},{amount},7" for row, amount in zip(BDF_ROWS, amounts, strict=True))
+    path.write_text("\n".join((f"{BDF_BASE},{heads},Power / W", *rows)) + "\n")
+    done = imported(store, path)
+    table = sample_table(store, done.run_id)
+    assert table["mode"].to_list() == ["cc", "cc", "rest", "dc", "dc"]
+    assert table["sequence"].to_list() == [3, 4, 5, 7, 8]
+    assert table["capacity_ah"].is_null().to_list() == [one is None for one in wanted]
+    assert table["capacity_ah"].drop_nulls().to_list() == pytest.approx([one for one in wanted if one is not None])
+    told = {one.what: one.value for one in done.decisions}
+    assert told["capacity of a step"] == heads.replace(",", " and ")
+    assert told["left out"] == "Power / W"
+    assert "kinds of steps" not in told
+
+
+@pytest.mark.parametrize("ending", [".csv", ".parquet"])
+def test_not_a_number_is_a_missing_reading(store: Store, tmp_path: Path, ending: str) -> None:
+    """Others write NaN where nothing was measured; where the format wants a number, such records are counted."""
+    path = tmp_path / f"a.bdf{ending}"
+    frame = pl.DataFrame(
+        {
+            "Test Time / s": [0.0, 1.0],
+            "Voltage / V": [3.7, 3.6],
+            "Current / A": [0.1, 0.1],
+            "Unix Time / s": [1767571200.0, 1767571201.0],
+            "Ambient Temperature / degC": [nan, 25.0],
+            "Step Net Capacity / Ah": [nan, 0.1],
+        }
+    )
+    for table in (frame, frame.with_columns(pl.Series("Voltage / V", [3.7, nan]))):
+        table.write_csv(path) if ending == ".csv" else table.write_parquet(path)
+        if table is frame:
+            rows = sample_table(store, imported(store, path).run_id)
+            assert rows.select("temperature_degc", "capacity_ah").rows() == [(None, None), (25.0, 0.1)]
+    with pytest.raises(ImportFailed, match="1 records have no voltage_v"):
+        imported(store, path)
+
+
+@pytest.mark.parametrize("name", ["bdf-csv", "csv"])
+def test_table_of_ours_that_was_cut_off_is_refused(store: Store, tmp_path: Path, name: str) -> None:
+    """A last line that ends within a number is no record of 0 A."""
+    path = tmp_path / "a.csv"
+    whole = exported(store, made(store), name, tmp_path).files[0].read_bytes()
+    path.write_bytes(whole[: whole.rfind(b",", 0, -40)])
+    with pytest.raises(ImportFailed, match="its last line has no end"):
+        imported(None, path)
+
+
+def test_text_of_a_chi660e_without_a_last_line_end_is_told(tmp_path: Path) -> None:
+    """Some real files have none: one whose last row is written as the others comes in, with the remark."""
+    path = tmp_path / "trace.txt"
+    whole = Text("i-t", HELD, ("Init E (V) = 0.5",)).bytes()
+    told = []
+    for data in (whole.rstrip(b"\r\n") + b"\r\n", whole.rstrip(b"\r\n")):
+        path.write_bytes(data)
+        done = imported(None, path, zone=UTC_ZONE, positive="charge")
+        told.append([one.told_by for one in done.decisions if one.what == "end of the file"])
+    assert told == [[], ["its last line is not ended; was it cut off?"]]
+
+
+@pytest.mark.parametrize(
+    ("header", "words"),
+    [
+        ("Test Time / h,Current / A,Voltage / V,Step Type / 1", "Data Format, and none 'Test Time / s'"),
+        ("Test Time / s,Current / mA,Voltage / V", "Data Format, and none 'Current / A'"),
+    ],
+)
+def test_battery_data_format_in_other_units_is_named_so(tmp_path: Path, header: str, words: str) -> None:
+    """What has its labels, and hours or milliamperes (BattMo's), is no text of a CHI660E, and no number is guessed."""
+    path = tmp_path / "a.csv"
+    path.write_text(f"{header}\n0.1,0.006,3.3,1\n")
+    with pytest.raises(ImportFailed, match=words):
+        imported(None, path, started_unix_s=0.0)
+
+
 def test_sign_of_a_chi660e_is_asked_for(store: Store, tmp_path: Path) -> None:
     """Which direction is positive is a setting of its program, and in no file."""
     path = tmp_path / "trace.txt"
@@ -204,6 +321,18 @@ def test_each_refusal_names_its_file(tmp_path: Path) -> None:
         "2,1,1,CC Chg,00:00:30.000,-0.2,3.2,2025-03-01 09:00:30\n"
     )
     refused(cellrig("import", path, "--zone", "UTC", "--dry-run"), 1, "cellrig: old.csv: the current of 2 records")
+
+
+def test_short_of_an_imported_li_li_run_is_found_in_its_records(store: Store, tmp_path: Path) -> None:
+    """Nobody has watched it: its analysis said that there was no short, and took the shorted half-cycle for sound."""
+    lines = ["Test Time / s,Unix Time / s,Voltage / V,Current / A"]
+    lines += [f"{at},{AT + at},{0.03 if at < 3600 else 0.0004},0.0001" for at in range(0, 7201, 30)]
+    (tmp_path / "a.csv").write_text("\n".join(lines) + "\n")
+    run_id = imported(store, tmp_path / "a.csv", cell=load_cell("bare-li-li").facts()).run_id
+    found = analyse(RunData(store, run_id)).tables
+    _, hard, _ = found[Part.FAILURES]
+    assert hard.hours == pytest.approx(1.0)
+    assert [half.shorted for half in found[Part.HALF_CYCLES]] == [True]
 
 
 def test_two_imports_of_one_file_at_once_give_one_run(store: Store, tmp_path: Path) -> None:

@@ -6,12 +6,14 @@ from collections.abc import Callable
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+import polars as pl
 import pytest
 
 from orchestrator.importing.errors import ImportFailed
 from orchestrator.importing.importing import import_file
 from orchestrator.importing.outcome import Imported
-from orchestrator.importing.read_run import ImportOptions
+from orchestrator.importing.read_run import Decisions, ImportOptions
+from orchestrator.importing.standstills import with_rebuilt_time
 from orchestrator.store import Store
 from orchestrator.tables.run_data import RunData
 from orchestrator.tables.sample_table import sample_table
@@ -42,6 +44,34 @@ def test_ndax_keeps_records_at_0_v_and_shows_its_standstill(store: Store, tmp_pa
     assert "add up to 180.000 s, its clock went 3780.000 s: 1 standstills" in words["test time"]
     assert "UTC" in words["time zone"]
     assert "the file's own, up to 2" in words["cycle numbers"]
+
+
+@pytest.mark.parametrize(
+    ("jumps_s", "standstills_s"),
+    [
+        ({2: 3600.0, 7: 1800.0}, {2: 3600.0, 7: 1800.0}),
+        # Put back by an hour: what stood still before and behind it is still known.
+        ({2: 1200.0, 5: -3600.0, 8: 1800.0}, {2: 1200.0, 8: 1800.0}),
+        # The end of summer time: back, and forward again when the hour that was there twice is over.
+        ({2: 1200.0, 5: -3600.0, 8: 3601.0}, {2: 1200.0}),
+        # A clock that jitters by up to a second shows what is longer than two.
+        ({2: 1.9, 3: -1.0, 5: 0.9, 8: 30.0}, {8: 30.0}),
+    ],
+)
+def test_clock_that_was_put_back_hides_no_standstill(
+    jumps_s: dict[int, float], standstills_s: dict[int, float]
+) -> None:
+    """One hour of a clock that was put back kept every standstill of the table out of its test time."""
+    at = range(10)
+    clock_s = [CLOCK_S + 0.5 + 10.0 * n + sum(by for place, by in jumps_s.items() if place <= n) for n in at]
+    table = pl.DataFrame({"test_time_s": [10.0 * n for n in at], "unix_time_s": clock_s})
+    decisions = Decisions()
+    times = with_rebuilt_time(table, decisions)["test_time_s"].to_list()
+    assert times == [10.0 * n + sum(by for place, by in standstills_s.items() if place <= n) for n in at]
+    (told,) = (one.sentence for one in decisions.made)
+    assert f"{len(standstills_s)} standstills are between records" in told
+    assert ("goes back 1 times" in told) is (min(jumps_s.values()) < 0)
+    assert ("and forward again 1 times" in told) is (3601.0 in jumps_s.values())
 
 
 def test_cycles_are_counted_anew_where_a_person_says_so(store: Store, tmp_path: Path) -> None:
@@ -98,6 +128,112 @@ def test_exports_of_btsda_come_in_in_both_languages(store: Store, tmp_path: Path
     assert rows["test_time_s"].to_list() == [0.0, 60.0, 60.0, 10860.5, 11460.5]
     assert rows["unix_time_s"][4] - rows["unix_time_s"][0] == 4 * 3600 + 11 * 60 - 3600
     assert "Europe/Zurich" in decided(done)["time zone"]
+
+
+CYCLE_HEADS = "Cycle Index,Chg. Cap.(mAh),DChg. Cap.(mAh),Chg. Time"
+STEP_HEADS = ",Step Index,Step Number,Step Type,Step Time,Capacity(mAh)"
+RECORD_HEADS = ",,DataPoint,Time,Total Time,Current(mA),Voltage(V),Capacity(mAh),Date"
+
+
+def layered_text(path: Path, joined: bool, padded: bool = False) -> None:
+    """Write all layers as BTSDA does; ``joined``: cycle and first step on one line, as in cellpy's test data."""
+    lines, last = [CYCLE_HEADS, STEP_HEADS, RECORD_HEADS], None
+    for point, cycle, step, english, _, time, total, current_ma, mah, date in ROWS:
+        if step != last:
+            of_step = f"{step},{step},{english},0:00:10,0.1"
+            if last is None and joined:
+                lines.append(f"{cycle},0.1,0.2,3:00:00,{of_step}")
+            else:
+                lines += [f"{cycle},0.1,0.2,3:00:00"] * (last is None) + [f",{of_step}"]
+            last = step
+        lines.append(f",,{point},{time},{total},{current_ma},3.25,{mah},{date}")
+    columns = RECORD_HEADS.count(",")
+    if padded:
+        lines = [line + "," * (columns - line.count(",")) for line in lines]
+    path.write_text("\n".join(lines) + "\n")
+
+
+@pytest.mark.parametrize("joined", [False, True], ids=["apart", "joined"])
+@pytest.mark.parametrize("padded", [False, True], ids=["bare", "padded"])
+def test_text_of_all_layers_comes_in_as_its_records_do(
+    store: Store, tmp_path: Path, joined: bool, padded: bool
+) -> None:
+    """Cycle, step and kind of step of a record are those of the lines above it."""
+    layered_text(tmp_path / "a.csv", joined, padded)
+    (tmp_path / "b.csv").write_bytes(vendor_text(False))
+    tables = [
+        sample_table(store, imported(store, tmp_path / name, zone=UTC_ZONE).run_id).drop("run_id", "test")
+        for name in ("a.csv", "b.csv")
+    ]
+    assert tables[0].equals(tables[1])
+    text = (tmp_path / "a.csv").read_text()
+    (tmp_path / "a.csv").write_text(text.replace("CC Chg", ""))
+    done = imported(store, tmp_path / "a.csv", zone=UTC_ZONE)
+    assert sample_table(store, done.run_id)["mode"].to_list() == ["rest", "rest", "", "", "cccd"]
+
+
+def test_text_of_layers_that_is_not_whole_is_told(store: Store, tmp_path: Path) -> None:
+    """A text that was cut, a record without a step above it, and steps without their kind end in a sentence."""
+    path = tmp_path / "a.csv"
+    layered_text(path, joined=False)
+    text = path.read_text()
+    lines = text.splitlines(keepends=True)
+    for spoiled, words in (
+        (text[:-30], "its last line has no end"),
+        (text.replace(lines[5], ",,2\n"), "its line 6 has 3 of 9 columns"),
+        ("".join(lines[:3] + lines[5:]), "records before the line of their step"),
+        (text.replace("Step Type", "Remark"), "begins with 'Cycle Index,"),
+    ):
+        path.write_text(spoiled)
+        with pytest.raises(ImportFailed, match=words):
+            imported(store, path, zone=UTC_ZONE)
+    assert store.runs() == []
+
+
+def test_heads_of_older_versions_are_known(store: Store, tmp_path: Path) -> None:
+    """Heads that other programs' test data show: a date, a state, and capacities that are called capacitances."""
+    path = tmp_path / "old.csv"
+    path.write_text(
+        "Record number,State,Cycle,Steps,Current(mA),Voltage(V),Capacitance_Chg(mAh),Capacitance_DChg(mAh),"
+        "Engy_Chg(mWh),Engy_DChg(mWh),Time(h:min:s.ms),DateTime\n"
+        "1,CC_Chg,1,1,1.5,3.25,0,0,0,0,0:00:00.000,2026-01-01 00:00:00\n"
+        "2,CC_DChg,1,2,-1.5,3.25,0,0.5,0,2,0:10:00.000,2026-01-01 00:10:00\n"
+    )
+    rows = sample_table(store, imported(store, path, zone=UTC_ZONE).run_id)
+    assert rows.select("mode", "step", "capacity_ah", "unix_time_s").rows() == [
+        ("cc", 1, 0.0, 1767225600.0),
+        ("dc", 2, 0.0005, 1767226200.0),
+    ]
+
+
+def test_capacities_that_run_on_are_made_those_of_steps(store: Store, tmp_path: Path) -> None:
+    """Where charge and discharge both stand in a record, each step has what they rose by in it, from 0 on."""
+    path = tmp_path / "running.csv"
+    path.write_text(
+        "DataPoint,Cycle Index,Step Index,Step Type,Time,Current(mA),Voltage(V),Chg. Cap.(mAh),DChg. Cap.(mAh),Date,"
+        "Power(W)\n"
+        "1,1,1,CC Chg,0:00:00,1,3.2,0,0,2026-01-01 00:00:00,1\n"
+        "2,1,1,CC Chg,0:30:00,1,3.2,0.5,0,2026-01-01 00:30:00,1\n"
+        "3,1,2,CC DChg,0:00:00,-1,3.2,0.5,0,2026-01-01 00:30:00,1\n"
+        "4,1,2,CC DChg,0:15:00,-1,3.2,0.5,0.25,2026-01-01 00:45:00,1\n"
+        "5,2,1,CC Chg,0:00:00,1,3.2,0,0,2026-01-01 00:45:00,1\n"
+        "6,2,1,CC Chg,0:30:00,1,3.2,0.5,0,2026-01-01 01:15:00,1\n"
+    )
+    done = imported(store, path, zone=UTC_ZONE)
+    assert sample_table(store, done.run_id)["capacity_ah"].to_list() == [0.0, 0.0005, 0.0, 0.00025, 0.0, 0.0005]
+    told = decided(done)
+    assert told["capacity of a step"].startswith("less what it was at the end of the step before")
+    assert told["units"].startswith("Current(mA), Voltage(V), Chg. Cap.(mAh), DChg. Cap.(mAh) (")
+    assert told["left out"].startswith("Power(W) (")
+
+
+def test_kinds_of_steps_that_nobody_knows_are_told(store: Store, tmp_path: Path) -> None:
+    """A word stays as it is, and the decisions say that no direction follows from it."""
+    path = tmp_path / "record.csv"
+    path.write_bytes(vendor_text(False, lambda text: text.replace("CC Chg", "Formation")))
+    done = imported(store, path, zone=UTC_ZONE)
+    assert sample_table(store, done.run_id)["mode"].to_list() == ["rest", "rest", "Formation", "Formation", "cccd"]
+    assert decided(done)["kinds of steps"].startswith("Formation (words that are not known")
 
 
 def test_what_a_table_does_not_say_is_asked_for(store: Store, tmp_path: Path) -> None:
@@ -249,22 +385,25 @@ def test_numbers_of_records_that_are_missing_or_repeat_are_told(store: Store, tm
     assert sample_table(store, done.run_id)["sequence"].to_list() == [1, 2, 3, 4]
 
 
-@pytest.mark.parametrize(("discharged", "capacity"), [("0", [0.0, 1e-3, 1e-3]), ("0.4", None)], ids=["step", "cycle"])
-def test_capacities_that_go_on_over_several_steps_are_not_those_of_a_step(
-    store: Store, tmp_path: Path, discharged: str, capacity: list[float] | None
+@pytest.mark.parametrize(
+    ("charged", "discharged", "capacity"),
+    [("0", "1", [0.0, 1e-3, 1e-3]), ("1", "0.25", [0.0, 1e-3, 0.25e-3])],
+    ids=["step", "cycle"],
+)
+def test_capacities_of_both_ways_are_those_of_a_step(
+    store: Store, tmp_path: Path, charged: str, discharged: str, capacity: list[float]
 ) -> None:
-    """Where charge and discharge have both counted in a record they count over a cycle, and no step has either."""
+    """Where charge and discharge have both counted in a record they go on over a cycle, and the step has the rest."""
     heads = ENGLISH.replace("Capacity(mAh)", "Chg. Cap.(mAh),DChg. Cap.(mAh)")
     rows = [
-        ("1,1,1,CC Chg,0:00:00,0:00:00,1,3.2,0,0,2026-03-01 00:00:00"),
-        ("2,1,1,CC Chg,1:00:00,1:00:00,1,3.3,1,0,2026-03-01 01:00:00"),
-        (f"3,1,2,CC DChg,1:00:00,2:00:00,-1,3.1,{'1' if capacity is None else '0'},"),
+        "1,1,1,CC Chg,0:00:00,0:00:00,1,3.2,0,0,2026-03-01 00:00:00",
+        "2,1,1,CC Chg,1:00:00,1:00:00,1,3.3,1,0,2026-03-01 01:00:00",
+        f"3,1,2,CC DChg,1:00:00,2:00:00,-1,3.1,{charged},{discharged},2026-03-01 02:00:00",
     ]
-    rows[2] += f"{discharged if capacity is None else '1'},2026-03-01 02:00:00"
     (tmp_path / "a.csv").write_text("\n".join([heads, *rows]) + "\n")
     done = imported(store, tmp_path / "a.csv", zone=UTC_ZONE)
-    assert sample_table(store, done.run_id)["capacity_ah"].drop_nulls().to_list() == (capacity or [])
-    assert ("both counted in 1 records" in decided(done).get("capacity", "")) == (capacity is None)
+    assert sample_table(store, done.run_id)["capacity_ah"].to_list() == capacity
+    assert ("capacity of a step" in decided(done)) == (charged == "1")
 
 
 @pytest.mark.parametrize(("unit", "is_left_out"), [("mAh", False), ("Ah", True), ("uAh", True), ("zero", True)])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import shutil
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from orchestrator.analysis.summary import details
-from orchestrator.cli.owned_store import owned_store
+from orchestrator.cli.owned_store import IMPORT, lock_when_free, owned_store
 from orchestrator.importing.errors import ImportFailed
 from orchestrator.importing.importing import import_file
 from orchestrator.importing.originals import folder_of, kept_path, sha256_of
@@ -21,14 +22,18 @@ from orchestrator.importing.outcome import Imported
 from orchestrator.importing.read_run import ImportOptions
 from orchestrator.packaging.archiving import archive_run
 from orchestrator.packaging.package_imports import import_package
+from orchestrator.packaging.verifying import verify
 from orchestrator.packaging.writing import write_zip
 from orchestrator.rack.lock import AlreadyOwned, owning
 from orchestrator.store import DeviationCategory, Origins, Store, open_store
+from orchestrator.store.health import check_store
 from orchestrator.store.imports import Imports
 from orchestrator.tables.impedance_table import impedance_table
 from orchestrator.tables.sample_table import sample_table
+from protocols.document import Document
+from protocols.loading import cell_text
 from tests.command_line import cellrig, refused
-from tests.import_rig import half_cycles, imported
+from tests.import_rig import AT, half_cycles, imported
 from tests.package_rig import packed, sealed
 from tests.run_maker import START_UNIX_S
 
@@ -203,6 +208,68 @@ async def test_import_has_the_store_for_itself(tmp_path: Path) -> None:
     assert (await asyncio.to_thread(import_it)).returncode == 0
 
 
+async def test_import_waits_for_another_and_for_nothing_that_lasts(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A second import failed while the first one wrote; a service, or a run of a bench, is not waited for."""
+    store, loop = tmp_path / "lab.db", asyncio.get_running_loop()
+    async with owning(store) as lock:
+        for url, command in (("http://127.0.0.1:1", ""), ("", "cellrig run --bench")):
+            lock.write_owner(url, command=command)
+            with pytest.raises(AlreadyOwned):
+                await lock_when_free(store, 30.0)
+        lock.write_owner("", command=IMPORT)
+        assert capsys.readouterr().err == ""
+        began_s = loop.time()
+        with pytest.raises(AlreadyOwned, match="in use by 'cellrig import'"):
+            await lock_when_free(store, 30.0)
+        assert 30.0 <= loop.time() - began_s < 32.0
+        assert capsys.readouterr().err.count("waiting, for 30 s at most") == 1
+        second = asyncio.create_task(lock_when_free(store, 30.0))
+        await asyncio.sleep(20.0)
+        assert not second.done()
+    held, _ = await second
+    await held.__aexit__(None, None, None)
+
+
 async def _begin(store: Path) -> None:
     async with owning(store):
         pass
+
+
+@pytest.mark.parametrize("column", [None, "capacity_ah", "voltage_v", "step_time_s"])
+def test_steps_of_an_imported_file_are_computed_again(store: Store, tmp_path: Path, column: str | None) -> None:
+    """A package of such a run was called sound although none of its steps had been compared with its records."""
+    run_id = imported(store, half_cycles(tmp_path / "a.bdf.csv")).run_id
+    if column is not None:
+        with store.transaction() as connection:
+            sql = f"UPDATE sample SET {column} = coalesce({column}, 0.0) + 1e-6 WHERE sequence = 14"  # noqa: S608 names of ours
+            assert connection.execute(sql).rowcount == 1
+    write_zip(store, run_id, tmp_path / "out.zip", _untold(""), [], pictures=False)
+    verdict = verify(tmp_path / "out.zip")
+    assert verdict.is_sound is (column is None)
+    told = " ".join((*verdict.wrong, *verdict.checked))
+    assert ("the records of 1 imported test give its steps" in told) is (column is None)
+    assert ("executed step 2 of test 1 is stored with" in told) is (column is not None)
+    assert "0 tests" not in told
+    sentences = [one.sentence for one in check_store(store.path, now_unix_s=AT).findings]
+    assert "1 imported test is kept as it came: its records were not compared with steps" in " ".join(sentences)
+
+
+def test_cell_file_of_an_import_is_kept_as_that_of_an_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Text and hash of ``--cell`` were lost: ``show`` names it, reports read it, the package has it."""
+    monkeypatch.chdir(tmp_path)
+    text = cell_text("coated-lfp").replace("CR2032", "CR2025, of the second batch")
+    Path("mine.yaml").write_text(text)
+    cellrig("import", half_cycles(Path("a.bdf.csv")), "--cell", "mine.yaml", "--store", "x.db")
+    with open_store(Path("x.db")) as store:
+        kept, told = Origins(store).of("R000001").cell, details(store, "R000001", 0, 0)["origin"]
+        write_zip(store, "R000001", Path("a.zip"), _untold(""), [], pictures=False)
+    assert kept == Document("mine.yaml", text)
+    assert told["cell_yaml"] == text
+    with zipfile.ZipFile("a.zip") as zipped:
+        assert zipped.read("cell.yaml").decode() == text
+    assert verify(Path("a.zip")).is_sound
+    shown = cellrig("show", "R000001", "--store", "x.db").stdout
+    assert f"mine.yaml (SHA-256 {Document('', text).sha256[:12]})" in " ".join(shown.split())
+    assert "not kept" not in shown

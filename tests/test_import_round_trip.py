@@ -58,11 +58,36 @@ def test_rows_of_each_export_come_in_exactly(
 
 
 def test_workbook_comes_in_to_its_sixteen_digits(store: Store, tmp_path: Path) -> None:
-    """Excel's files keep 16 digits of a number, and every cell comes in as it stands."""
+    """Excel's files keep 16 digits of a number; label and cell, which were lost, are those of its sheet ``about``."""
     run_id = made(store)
+    with store.transaction() as connection:
+        connection.execute("UPDATE run SET label = 'A17-1'")
     path = exported(store, run_id, "xlsx", tmp_path).files[0]
     with open_store(tmp_path / "in.db") as target:
-        same_rows(target, imported(target, path).run_id, sample_table(store, run_id), rel_tol=1e-15)
+        done = target.run(imported(target, path).run_id)
+        same_rows(target, done.run_id, sample_table(store, run_id), rel_tol=1e-15)
+    wanted = store.run(run_id)
+    assert (done.label, done.cell, done.facts_json) == ("A17-1", wanted.cell, wanted.facts_json)
+
+
+@pytest.mark.parametrize("simulated", [True, False, None])
+@pytest.mark.parametrize("name", ["csv", "xlsx", "bdf-csv", "bdf-parquet", "neware-csv", "chi-txt"])
+def test_simulated_run_is_one_when_it_comes_back(
+    store: Store, tmp_path: Path, name: str, simulated: bool | None
+) -> None:
+    """By the vendor's columns it came back as one of a real cell; those of other runs have no column more."""
+    run_id = made(store)
+    add_spectrum(store, run_id)
+    with store.transaction() as connection:
+        connection.execute("UPDATE run SET simulated = ?", (simulated,))
+    path = exported(store, run_id, name, tmp_path).files[0]
+    with open_store(tmp_path / "in.db") as target:
+        options = {"zone": UTC_ZONE} if name in ("neware-csv", "chi-txt") else {}
+        found = target.run(imported(target, path, **options).run_id).simulated
+    unsaid = name in ("neware-csv", "chi-txt") and not simulated
+    assert found is (None if unsaid else simulated)
+    if name == "neware-csv":
+        assert ("Simulated" in path.read_text().splitlines()[0]) is bool(simulated)
 
 
 @pytest.mark.parametrize("cuts_s", [(), CUTS_S])

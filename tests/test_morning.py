@@ -254,7 +254,9 @@ def test_numbers_name_shorts_and_what_is_kept_of_the_capacity(store: Store) -> N
     reason = "stopped by ada; also cell shorted: resistance from 255 to 0.6 ohm"
     store.set_run_state(maker.run_id, RunState.STOPPED.value, reason, maker.now_unix_s)
     with store.transaction() as connection:
-        connection.execute("UPDATE step SET capacity_ah = capacity_ah / 2 WHERE step_count >= 8")
+        connection.execute(
+            "UPDATE step SET capacity_ah = capacity_ah / 2, duration_s = duration_s / 2 WHERE step_count >= 8"
+        )
     lines = numbers_lines(report_of(store, maker.now_unix_s))
     assert lines[0].startswith("3 cycles done, 0.1 h of tests, ")
     assert lines[1] == "shorted: 27-1-3 made"

@@ -120,6 +120,19 @@ def test_number_that_the_records_do_not_give_is_named(package: Path, tmp_path: P
     assert wrong.startswith("summary.json says that run.cycles is 6, and the rows give 5")
 
 
+@pytest.mark.parametrize("name", ["charge_capacity_ah", "discharge_capacity_mah_g", "polarisation_v", "start_s"])
+def test_number_that_was_improved_by_a_millionth_is_named(package: Path, tmp_path: Path, name: str) -> None:
+    """Fractions are compared to nine digits, those of each cycle too."""
+
+    def improve(path: Path) -> None:
+        told = json.loads(path.read_text("utf-8"))
+        told["cycles"][1][name] *= 1.000001
+        path.write_text(json.dumps(told), encoding="utf-8")
+
+    (wrong,) = _forged(package, tmp_path / "forged", "summary.json", improve)
+    assert wrong.startswith(f"summary.json says that cycles[1].{name} is ")
+
+
 def test_record_that_contradicts_its_step_is_named(package: Path, tmp_path: Path) -> None:
     """A voltage that was improved in one record, with hashes that fit it, is found by the step made of it."""
 

@@ -35,7 +35,9 @@ _CHANNEL = ChannelEnvelope(-5.0, 5.0, (CurrentRange(1e-6, 1.0),))
 async def until(done: Callable[[], bool]) -> None:
     """Wait until something is so, an hour of the rack's time at most."""
     async with asyncio.timeout(3600.0):
-        while not done():
+        while True:
+            if done():
+                return
             await asyncio.sleep(10.0)
 
 

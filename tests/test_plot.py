@@ -8,11 +8,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 
 from drivers.interfaces import Sample
 from orchestrator.report.journal_page import Page, style, width_mm
 from orchestrator.report.picture_choices import ChosenCycles, Over, usual_cycles
-from orchestrator.report.picture_sheet import NothingToDraw, PictureOrder
+from orchestrator.report.picture_sheet import NothingToDraw, PictureOrder, from_zero
 from orchestrator.report.run_curves import CapacityUnit, MarkKind, capacity_unit, marks_of, over_capacity, over_time
 from orchestrator.report.run_pictures import draw_runs, usual_over
 from orchestrator.report.thinning import kept_rows
@@ -154,6 +155,19 @@ def test_regular_peaks_are_no_spikes() -> None:
     """The end of each stripping of a Li/Cu cell reaches a volt: an axis that shows it is as it should be."""
     volts = np.where(np.arange(1000) % 100 == 99, 1.0, -0.05) + np.linspace(0, 1e-3, 1000)
     assert stretched_by("R000001", np.arange(1000.0), volts) == []
+
+
+@pytest.mark.parametrize("heights", [[46.0, 47.0], [46.0, -3.0, 47.0], [0.0, 0.0]])
+def test_axis_from_zero_cuts_no_mark(heights: list[float]) -> None:
+    """Where all heights lie close together, half of the highest mark was outside."""
+    axes = Figure().subplots()
+    axes.plot(range(len(heights)), heights, "o")
+    from_zero(axes)
+    low, high = axes.get_ylim()
+    assert low <= min(heights)
+    assert (low == 0.0) == (min(heights) > 0)
+    assert high >= 1.05 * max(heights)
+    assert high > low
 
 
 def test_several_runs_have_names_and_colours_of_their_own(store: Store) -> None:

@@ -134,7 +134,7 @@ def test_sign_of_a_current_is_its_direction() -> None:
         ("a: !x 1", "the tag !x"),
         ("a: \x07", "YAML"),
         ("a: \ud800", "YAML|saw"),
-        ("a: 1\n\tb: 2", "YAML"),
+        ("a: 1\n\tb: 2", "a tab before 'b: 2'; expected spaces"),
         ("x" * 70_000, "64 KiB"),
         ("[" * 30_000, "levels"),
         ("{a: " * 15_000, "levels"),

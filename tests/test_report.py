@@ -8,15 +8,18 @@ from html.parser import HTMLParser
 from io import BytesIO
 from pathlib import Path
 
+import pytest
+from matplotlib.figure import Figure
 from pypdf import PdfReader
 
 from orchestrator.analysis.replicates import not_comparable, statistics
 from orchestrator.analysis.summary import summarize
 from orchestrator.cli.analysis_tables import text_tables
+from orchestrator.cli.report import write_report
 from orchestrator.events import EventKind
 from orchestrator.importing.importing import import_file
 from orchestrator.importing.read_run import ImportOptions
-from orchestrator.report.blocks import Block, Chapter, Heading, Pictures, Report, Words, facts, table, thinned
+from orchestrator.report.blocks import Block, Chapter, Heading, Picture, Pictures, Report, Words, facts, table, thinned
 from orchestrator.report.blocks_html import page
 from orchestrator.report.blocks_pdf import pdf
 from orchestrator.report.group_by import GroupBy
@@ -126,6 +129,20 @@ def test_cell_is_told_as_its_file_says(store: Store) -> None:
     assert "working electrode LiFePO4 on Al foil counter electrode Li foil, coated (DCPL)" in told
     assert "case CR2032" in told
     assert not [words for words in without if "counter electrode" in words]
+
+
+def test_letters_of_pictures_that_no_font_has_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A report had boxes for them and said nothing, where ``cellrig plot`` does; cuneiform is in no usual font."""
+    pictures = []
+    for name in ("\U00012000", "\U00012001\U00012000", "A17"):
+        figure = Figure(figsize=(2, 1))
+        figure.suptitle(name)
+        pictures.append(Picture(name, figure, "c", "c"))
+    made_report = Report("cellrig report", "k", "t", (Chapter("c", [Pictures(tuple(pictures))]),))
+    with style():
+        write_report(made_report, (tmp_path / "a.html",), None, 72)
+    said = capsys.readouterr().err.replace("\n", " ")
+    assert "cellrig: no font of this machine has \U00012000\U00012001: boxes stand for them" in said
 
 
 def test_verdict_stands_with_the_numbers_it_was_found_by(store: Store) -> None:

@@ -20,6 +20,7 @@ from __future__ import annotations
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from orchestrator.analysis.capacity_retention import RetainedCapacity, retention
+    from orchestrator.analysis.cycle_currents import half_currents
     from orchestrator.analysis.cycle_statistics import CycleRow, CycleTable, cycle_table
     from orchestrator.analysis.differential import (
         PeakRow,
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
     )
     from orchestrator.analysis.parts import Part
     from orchestrator.analysis.plating_efficiency import mean_efficiency, reservoir_tests
-    from orchestrator.analysis.rates import RateRow, half_currents, rate_table
+    from orchestrator.analysis.rates import RateRow, rate_table
     from orchestrator.analysis.run_analysis import AnalysisOrder, RunAnalysis, analyse, stored_ends
     from orchestrator.analysis.sample_blocks import NoSuchTable, StepSamples, steps_of
     from orchestrator.analysis.shorts_of_run import critical_current, hard_short, short_findings, soft_short
@@ -105,6 +106,7 @@ __all__ = [
 # Where each name is; a test compares it with the imports above, which only type checkers see.
 _HOMES = {
     "orchestrator.analysis.capacity_retention": ("RetainedCapacity", "retention"),
+    "orchestrator.analysis.cycle_currents": ("half_currents",),
     "orchestrator.analysis.cycle_statistics": ("CycleRow", "CycleTable", "cycle_table"),
     "orchestrator.analysis.differential": (
         *("PeakRow", "differential_voltage", "half_cycle_peaks", "incremental_capacity"),
@@ -116,7 +118,7 @@ _HOMES = {
     ),
     "orchestrator.analysis.parts": ("Part",),
     "orchestrator.analysis.plating_efficiency": ("mean_efficiency", "reservoir_tests"),
-    "orchestrator.analysis.rates": ("RateRow", "half_currents", "rate_table"),
+    "orchestrator.analysis.rates": ("RateRow", "rate_table"),
     "orchestrator.analysis.run_analysis": ("AnalysisOrder", "RunAnalysis", "analyse", "stored_ends"),
     "orchestrator.analysis.sample_blocks": ("NoSuchTable", "StepSamples", "steps_of"),
     "orchestrator.analysis.shorts_of_run": ("critical_current", "hard_short", "short_findings", "soft_short"),

@@ -12,14 +12,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import isfinite
 
+from orchestrator.analysis.cycle_currents import SAME_CURRENT
 from orchestrator.analysis.cycle_statistics import CycleRow
 from orchestrator.judging.cycles import COMPLETE_ENDS
 from protocols.current_sign import Direction
 
 END_OF_LIFE = 0.8
 IN_A_ROW = 3
-SAME_CURRENT = 0.02
-"""Part by which the currents of two cycles may differ that are compared."""
 
 
 @dataclass(frozen=True, slots=True)

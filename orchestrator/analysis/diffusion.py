@@ -14,13 +14,13 @@ thickness of a film, a third of the radius of spherical particles. It enters squ
 It holds while the front has not met the other side, tau < ``LONGEST`` L^2 / D (there it is off by 0.4 %), for a
 straight piece of the equilibrium curve, and where dE over sqrt(t) is a straight line, which is looked at: ``remark``
 says where one of them does not hold. The slope is taken from ``FROM`` of the pulse to its end, behind the charging of
-the double layer. ``relative_error`` is what the scatter of the slope and the drift at the end of the rests leave.
+the double layer. ``relative_error`` is what the scatter of the slope, and drift and scatter of the rests leave.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import hypot, pi
+from math import hypot, pi, sqrt
 
 import numpy as np
 
@@ -74,7 +74,7 @@ class _Pulse:
 @dataclass(frozen=True, slots=True)
 class _Rest:
     end_v: float
-    drift_v: float
+    error_v: float
     duration_s: float
 
 
@@ -137,7 +137,7 @@ class Titration:
 
     def _row(self, before: _Rest, pulse: _Pulse, after: _Rest) -> TitrationRow:
         change_v = after.end_v - before.end_v
-        diffusion, error, remark = self._diffusion(pulse, change_v, hypot(before.drift_v, after.drift_v))
+        diffusion, error, remark = self._diffusion(pulse, change_v, hypot(before.error_v, after.error_v))
         return TitrationRow(
             cycle=pulse.cycle,
             step_count=pulse.step_count,
@@ -198,7 +198,10 @@ def _slope(x: Floats, y: Floats) -> tuple[float, float]:
 
 
 def _rest(step: StepSamples) -> _Rest | None:
-    """Return the voltage at which a rest ended: the mean of its last tenth, half of it for what still drifts."""
+    """Return the voltage at which a rest ended: the mean of its last tenth, and by how much it is off.
+
+    That is what it still drifted by since the tenth before, and the standard error of the mean.
+    """
     good = ~np.isnan(step.voltage_v)
     times, volts = step.step_time_s[good], step.voltage_v[good]
     if not len(volts):
@@ -207,4 +210,6 @@ def _rest(step: StepSamples) -> _Rest | None:
     before = volts[(times >= (1 - 2 * _LATE) * step.duration_s) & (times < (1 - _LATE) * step.duration_s)]
     if not len(late) or not len(before):
         return _Rest(float(volts[-1]), 0.0, step.duration_s)
-    return _Rest(float(late.mean()), abs(float(late.mean() - before.mean())), step.duration_s)
+    drift_v = float(late.mean() - before.mean())
+    scatter_v = float(late.std(ddof=1)) / sqrt(len(late)) if len(late) > 1 else 0.0
+    return _Rest(float(late.mean()), hypot(drift_v, scatter_v), step.duration_s)

@@ -9,22 +9,13 @@ that there is.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean, median
 
-from orchestrator.analysis.capacity_retention import SAME_CURRENT
+from orchestrator.analysis.cycle_currents import HalfCurrents
 from orchestrator.analysis.cycle_statistics import CycleRow
-from protocols.current_sign import Direction
 from protocols.program import CellFacts
-
-
-@dataclass(frozen=True, slots=True)
-class HalfCurrents:
-    """The largest mean current of each half of a cycle, signed, in A; None where the half did not run."""
-
-    charge_a: float | None = None
-    discharge_a: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,18 +40,6 @@ class RateRow:
     part: float | None
 
 
-def half_currents(steps: Iterable[tuple[int, Direction | None, float]]) -> dict[int, HalfCurrents]:
-    """Return the currents of each cycle's halves, by its number, from (cycle, direction, mean A) of each step."""
-    found: dict[int, HalfCurrents] = {}
-    for cycle, direction, current_a in steps:
-        known = found.get(cycle, HalfCurrents())
-        if direction is Direction.CHARGE:
-            found[cycle] = HalfCurrents(max(current_a, known.charge_a or 0.0), known.discharge_a)
-        elif direction is Direction.DISCHARGE:
-            found[cycle] = HalfCurrents(known.charge_a, min(current_a, known.discharge_a or 0.0))
-    return found
-
-
 def rate_table(cycles: Sequence[CycleRow], currents: Mapping[int, HalfCurrents], cell: CellFacts) -> list[RateRow]:
     """Return the blocks of a run; none where no cycle is whole."""
     blocks: list[list[CycleRow]] = []
@@ -70,17 +49,12 @@ def rate_table(cycles: Sequence[CycleRow], currents: Mapping[int, HalfCurrents],
             continue
         if now.charge_a is None or now.discharge_a is None:
             continue
-        if blocks and _alike(now, currents[blocks[-1][0].cycle]):
+        if blocks and now.is_like(currents[blocks[-1][0].cycle]):
             blocks[-1].append(row)
         else:
             blocks.append([row])
     slowest = min(blocks, key=lambda block: abs(currents[block[0].cycle].discharge_a or 0.0), default=[])
     return [_row(block, currents[block[0].cycle], cell, _capacity_ah(slowest)) for block in blocks]
-
-
-def _alike(one: HalfCurrents, other: HalfCurrents) -> bool:
-    pairs = ((one.charge_a, other.charge_a), (one.discharge_a, other.discharge_a))
-    return all(abs((now or 0.0) - (then or 0.0)) <= SAME_CURRENT * abs(then or 0.0) for now, then in pairs)
 
 
 def _capacity_ah(block: Sequence[CycleRow]) -> float:

@@ -14,18 +14,20 @@ from typing import TYPE_CHECKING, Any
 
 from drivers.interfaces import EndReason
 from orchestrator.analysis.capacity_retention import END_OF_LIFE, Retention, retention
+from orchestrator.analysis.cycle_currents import cycle_currents
 from orchestrator.analysis.cycle_statistics import WITHOUT_A_VOLTAGE, CycleRow, cycle_rows
 from orchestrator.analysis.differential import SMOOTHING_V, PeakRow, half_cycle_peaks
 from orchestrator.analysis.diffusion import Titration
 from orchestrator.analysis.overpotential import OverpotentialRow, Overpotentials, hysteresis
 from orchestrator.analysis.parts import Part
 from orchestrator.analysis.plating_efficiency import mean_efficiency
-from orchestrator.analysis.rates import HalfCurrents, half_currents, rate_table
+from orchestrator.analysis.rates import rate_table
 from orchestrator.analysis.reservoir import reservoir_tests
 from orchestrator.analysis.sample_blocks import SampleBlock, StepSamples, WholeSteps
 from orchestrator.analysis.shorts_of_run import (
     EARLY_CUTOFF,
     Failure,
+    SymmetricShorts,
     critical_current,
     failure,
     hard_short,
@@ -82,7 +84,8 @@ class AnalysisOrder:
 
     ``reference`` is the cycle with which capacities are compared, None: the first that the cell's own voltage ended.
     ``length_um`` is the diffusion length of a titration, None: no coefficient. ``peak_cycles`` are the cycles of which
-    dQ/dV is made, None: the first and the last whole one.
+    dQ/dV is made, None: the first and the last whole one. ``leaves_out``: parts without a meaning for the cell are left
+    out and told, as where runs of several kinds are asked the same; else they are refused.
     """
 
     parts: tuple[Part, ...] = ()
@@ -92,11 +95,15 @@ class AnalysisOrder:
     length_um: float | None = None
     smoothing_v: float = SMOOTHING_V
     peak_cycles: tuple[int, ...] | None = None
+    leaves_out: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class RunAnalysis:
-    """The tables of one run, in order, each a list of rows of one class; ``remarks`` say what none of them can."""
+    """The tables of one run, in order, each a list of rows of one class; ``remarks`` say what none of them can.
+
+    ``left_out``: what was asked and has no meaning for its kind of cell.
+    """
 
     run_id: str
     label: str
@@ -104,6 +111,7 @@ class RunAnalysis:
     simulated: bool | None
     tables: Mapping[Part, Sequence[Any]]
     remarks: tuple[str, ...]
+    left_out: tuple[Part, ...] = ()
 
 
 @dataclass(slots=True)
@@ -116,6 +124,7 @@ class _Work:
     tables: dict[Part, Sequence[Any]] = field(default_factory=dict)
     remarks: list[str] = field(default_factory=list)
     spectra: list[SpectrumRow] | None = None
+    findings: list[ShortFinding] | None = None
 
 
 def analyse(data: RunData, order: AnalysisOrder | None = None) -> RunAnalysis:
@@ -124,10 +133,12 @@ def analyse(data: RunData, order: AnalysisOrder | None = None) -> RunAnalysis:
     cell = data.program.cell
     meant = parts_of(cell.kind)
     work = _Work(data, order, cycle_rows(data.cycle_sums, cell))
-    if wrong := [part for part in order.parts if part not in meant]:
-        raise ValueError(
-            f"{data.run.run_id}: {wrong[0]} has no meaning for cells of kind {cell.kind}; ask {', '.join(meant)}"
-        )
+    left_out = tuple(part for part in order.parts if part not in meant)
+    for part in left_out:
+        told = f"{part} has no meaning for cells of kind {cell.kind}"
+        if not order.leaves_out:
+            raise ValueError(f"{data.run.run_id}: {told}; ask {', '.join(meant)}")
+        work.remarks.append(told)
     wanted = [part for part in meant if (part in order.parts if order.parts else part not in _FITTED)]
     if cell.kind in WITHOUT_A_VOLTAGE and Part.CYCLES in wanted:
         work.remarks.append(f"a {cell.kind} cell has no energy efficiency: all that it takes is heat, both ways")
@@ -144,6 +155,7 @@ def analyse(data: RunData, order: AnalysisOrder | None = None) -> RunAnalysis:
         data.run.simulated,
         tables,
         tuple(dict.fromkeys(work.remarks)),
+        left_out,
     )
 
 
@@ -211,7 +223,7 @@ def _of_records(work: _Work, wanted: Collection[Part]) -> dict[Part, Sequence[An
 
 def _symmetric(work: _Work, halves: Sequence[OverpotentialRow]) -> dict[Part, Sequence[Any]]:
     area_cm2 = work.data.program.cell.area_cm2
-    findings = stored_findings(work.data.store, work.data.run.run_id)
+    findings = _findings(work)
     short, halves = hard_short(findings, area_cm2), marked(halves, findings)
     critical = critical_current(halves, None if short.hours is None else short.hours * 3600)
     if not critical.densities or critical.last_sound_ma_cm2 is None:
@@ -259,7 +271,9 @@ def _retention(work: _Work) -> Sequence[Any]:
     found: Retention = retention(
         work.cycles,
         reference,
-        currents_a={cycle: now.discharge_a for cycle, now in _currents(work).items() if now.discharge_a is not None},
+        currents_a={
+            cycle: now.discharge_a for cycle, now in cycle_currents(work.data).items() if now.discharge_a is not None
+        },
         least=work.order.end_of_life,
     )
     if found.remark:
@@ -271,22 +285,30 @@ def _retention(work: _Work) -> Sequence[Any]:
     return found.cycles
 
 
-def _currents(work: _Work) -> dict[int, HalfCurrents]:
-    steps = []
-    for parts in work.data.whole_steps:
-        place = work.data.cycle_place(parts[0])
-        duration_s = sum(part.executed.duration_s for part in parts)
-        if place.half and place.pulse is None and duration_s > 0:
-            current_a = sum(part.executed.capacity_ah for part in parts) * 3600 / duration_s
-            sign = 1 if place.direction is Direction.CHARGE else -1
-            steps.append((place.cycle, place.direction, sign * current_a))
-    return half_currents(steps)
-
-
 def _rates(work: _Work) -> Sequence[Any]:
-    rows = rate_table(work.cycles, _currents(work), work.data.program.cell)
+    rows = rate_table(work.cycles, cycle_currents(work.data), work.data.program.cell)
     # One current is no rate test.
     return rows if len(rows) > 1 else []
+
+
+def findings_of(data: RunData) -> list[ShortFinding]:
+    """Return what the rule for shorts finds in a run of a Li/Li cell, in run time.
+
+    It is what was stored while the run went on; of a run of a file, which nobody has watched, that of its records.
+    """
+    if data.program.segments:
+        return stored_findings(data.store, data.run.run_id)
+    shorts = SymmetricShorts(data.program.cell)
+    for block in blocks_of(data):
+        shorts.feed_block(block)
+    shorts.finish()
+    return shorts.findings()
+
+
+def _findings(work: _Work) -> list[ShortFinding]:
+    if work.findings is None:
+        work.findings = findings_of(work.data)
+    return work.findings
 
 
 def stored_findings(store: Store, run_id: str) -> list[ShortFinding]:
@@ -319,7 +341,7 @@ def stored_findings(store: Store, run_id: str) -> list[ShortFinding]:
 
 
 def _failures(work: _Work) -> Sequence[Any]:
-    findings = stored_findings(work.data.store, work.data.run.run_id)
+    findings = _findings(work)
     area_cm2 = work.data.program.cell.area_cm2
     return [soft_short(findings, area_cm2), hard_short(findings, area_cm2), _early_cutoff(work)]
 

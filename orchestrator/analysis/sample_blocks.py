@@ -15,6 +15,9 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from orchestrator.tables.bdf import labels_of
+from orchestrator.tables.bdf_terms import BY_LABEL
+
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
@@ -24,7 +27,8 @@ Table: TypeAlias = Any
 Columns are those of the sample table: ``test_time_s`` (seconds since the run's first record), ``cycle``,
 ``step_count`` (rises by one at each executed step), ``voltage_v``, ``current_a`` (positive charges), and where there
 are any ``run_id``, ``test``, ``step`` (of the program), ``step_time_s``, ``mode``, ``capacity_ah`` (the tester's, since
-the step's start). A missing reading is null or NaN. Others are not looked at.
+the step's start). A missing reading is null or NaN. Others are not looked at. The labels and machine names that the
+Battery Data Format has for these are known too.
 """
 
 _REQUIRED = ("test_time_s", "cycle", "step_count", "voltage_v", "current_a")
@@ -40,8 +44,10 @@ TAPERS = (*_HOLDS, "cccv", "cccd")
 """Beginnings of the words for steps that hold a voltage at their end, while the current falls."""
 # Rows that are worked on at once: their columns fit into the caches of a processor.
 _PIECE_ROWS = 50_000
-# Names under which ``RunData.chunks`` has what the sample table calls otherwise.
-_ALIASES = {"test_time_s": "time_s"}
+# Names under which a table may have what the sample table calls otherwise: labels and machine names of the Battery Data
+# Format, and what ``RunData.chunks`` calls the time.
+_ALIASES = {name: [label, BY_LABEL[label].name] for name, label in labels_of().items()}
+_ALIASES["test_time_s"].append("time_s")
 
 
 class NoSuchTable(ValueError):
@@ -169,11 +175,13 @@ def names_of(table: Table) -> set[str]:
 def block_of(table: Table) -> SampleBlock:
     """Return a table's records as a block. Raises NoSuchTable for one that lacks a column, or is not in order."""
     names = names_of(table)
-    for name, alias in _ALIASES.items():
-        names |= {name} if alias in names else set()
+    names |= {name for name, others in _ALIASES.items() if not names.isdisjoint(others)}
     if missing := [name for name in _REQUIRED if name not in names]:
         needs = f"the table has no column {missing[0]!r}; an analysis needs {', '.join(_REQUIRED)}"
-        raise NoSuchTable(f"{needs}. A file of the Battery Data Format is read by analysis.read_table(path)")
+        raise NoSuchTable(
+            f"{needs}, or their labels of the Battery Data Format. A file without numbers of steps and cycles gets "
+            "them by cellrig import"
+        )
     columns: dict[str, NDArray[Any]] = {name: _numbers(table, names, name, np.float64) for name in _FLOATS}
     columns |= {name: _numbers(table, names, name, np.int64) for name in _INTS}
     _check_order(table, names, columns)
@@ -237,8 +245,10 @@ def steps_of(table: Table, *, cycle: int | None = None, step_count: int | None =
 
 
 def _column(table: Table, names: set[str], name: str) -> Any:  # noqa: ANN401 - a series or an array
+    if name not in names:
+        return None
     have = names_of(table)
-    return table[name if name in have else _ALIASES.get(name, name)] if name in names else None
+    return table[name if name in have else next(one for one in _ALIASES[name] if one in have)]
 
 
 def _numbers(table: Table, names: set[str], name: str, kind: type) -> NDArray[Any]:
@@ -246,6 +256,9 @@ def _numbers(table: Table, names: set[str], name: str, kind: type) -> NDArray[An
     column = _column(table, names, name)
     if column is None:
         return np.full(_height(table), np.nan if kind is np.float64 else 0, kind)
+    if name == "step" and str(getattr(column, "dtype", "")) == "String":
+        # The Battery Data Format writes the program's step as a text.
+        column = column.cast(_int64(), strict=False)
     if hasattr(column, "null_count") and column.null_count():
         if name in _MAY_LACK:
             return _plain(column.fill_null(0), kind)
@@ -254,6 +267,12 @@ def _numbers(table: Table, names: set[str], name: str, kind: type) -> NDArray[An
         # A column of nothing but nulls has no type of its own.
         return np.array(column.to_list(), dtype=np.float64) if str(column.dtype) == "Null" else _plain(column, kind)
     return _plain(column, kind)
+
+
+def _int64() -> Any:  # noqa: ANN401 - a type of polars, which is there where a frame is
+    import polars as pl
+
+    return pl.Int64
 
 
 def _plain(column: Any, kind: type) -> NDArray[Any]:  # noqa: ANN401 - a series or an array

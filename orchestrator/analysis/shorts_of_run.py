@@ -14,13 +14,16 @@ those that a run has stored, or those of the rule when it is fed a table. From t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from math import inf
 
 from orchestrator.analysis.overpotential import OverpotentialRow
 from orchestrator.analysis.sample_blocks import SampleBlock, StepSamples, Table, WholeSteps
 from orchestrator.shorts import ShortFinding, ShortKind, ShortWatch, StepFacts, SymmetricCell
 from orchestrator.shorts.run_shorts import symmetric_cell
+from orchestrator.shorts.soft_thresholds import SOFT
+from orchestrator.shorts.thresholds import DEFAULT
 from protocols.half_cycles import PULSE_S
 from protocols.program import CellFacts
 
@@ -32,6 +35,15 @@ RAMP_STEPS = 3
 _SAME = 0.01
 _SOFT = frozenset({ShortKind.DEEP_SOFT, ShortKind.SOFT_PROBABLE})
 _TAKES_BACK = frozenset({ShortKind.MENDED, ShortKind.SOFT_DROPPED})
+_NAMES = {
+    ShortKind.DEEP_SOFT: "deep soft short",
+    ShortKind.SOFT_SUSPECTED: "suspected soft short",
+    ShortKind.SOFT_PROBABLE: "probable soft short",
+}
+_LASTS = frozenset(_NAMES)
+# A suspicion is dropped under its own time. What mended is dated by the rule for hard shorts, which looks at the levels
+# of minutes.
+_SAME_EVENT_S = {ShortKind.SOFT_DROPPED: 1.0, ShortKind.MENDED: DEFAULT.window_s}
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,9 +141,7 @@ def hard_short(findings: Sequence[ShortFinding], area_cm2: float | None) -> Fail
 
 def soft_short(findings: Sequence[ShortFinding], area_cm2: float | None) -> Failure:
     """Return the first soft short that was at least probable and was not taken back."""
-    back = [found.told_s for found in findings if found.kind in _TAKES_BACK]
-    soft = [found for found in findings if found.kind in _SOFT]
-    kept = [found for found in soft if not any(found.told_s <= told_s for told_s in back)]
+    kept = [found for found in findings if found.kind in _SOFT and not _is_taken_back(found, findings)]
     return _outcome("soft short", kept[0] if kept else None, area_cm2)
 
 
@@ -164,21 +174,79 @@ def failure(
 
 
 def marked(halves: Sequence[OverpotentialRow], findings: Sequence[ShortFinding]) -> list[OverpotentialRow]:
-    """Return half-cycles without tip and arc where a short began or ended in them, or had come before; rows say so.
+    """Return half-cycles without tip and arc where a short began, lasted or ended; their rows say so.
 
-    There the voltage falls for another reason than nucleation. ``halves`` and ``findings`` are in the same time.
+    There the voltage falls for another reason than nucleation. A soft short lasts until a half-cycle's plateau is back,
+    a hard one until it came back. ``halves`` and ``findings`` are in the same time.
     """
-    hard_s = min((found.time_s for found in findings if found.kind is ShortKind.HARD), default=None)
-    told = [found for found in findings if found.kind not in _TAKES_BACK]
-    found = []
-    for half in halves:
-        inside = [one for one in told if half.start_s <= one.time_s <= half.start_s + half.duration_s]
+    told = [found for found in findings if found.kind not in _TAKES_BACK and not _is_taken_back(found, findings)]
+    lasting: dict[int, str] = {}
+    for found in told:
+        if found.kind is ShortKind.HARD:
+            lasting |= dict.fromkeys(_hard_in(halves, found, findings), "the cell is shorted")
+        elif found.kind in _LASTS:
+            why = f"the {_NAMES[found.kind]} of {found.time_s / 3600:.3f} h lasts in it"
+            lasting |= dict.fromkeys(_soft_in(halves, found), why)
+    rows = []
+    for at, half in enumerate(halves):
+        inside = [one for one in told if half.start_s <= one.time_s <= _end_s(half)]
         gravest = next((one for one in inside if one.kind is ShortKind.HARD), inside[0] if inside else None)
-        why = f"{gravest.kind.value} in it" if gravest is not None else "the cell is shorted"
-        is_marked = bool(inside) or (hard_s is not None and half.start_s > hard_s)
+        why = f"{gravest.kind.value} in it" if gravest is not None else lasting.get(at, "")
         remark = f"{why}: its voltage has neither tip nor arc of the cell"
-        found.append(replace(half, nucleation_v=None, arc_v=None, remark=remark, shorted=True) if is_marked else half)
-    return found
+        rows.append(replace(half, nucleation_v=None, arc_v=None, remark=remark, shorted=True) if why else half)
+    return rows
+
+
+def _is_taken_back(found: ShortFinding, findings: Sequence[ShortFinding]) -> bool:
+    """Return whether a soft short was told, and then that there was none: each taking back is of one event."""
+    return found.kind in _LASTS and any(
+        later.told_s >= found.told_s and abs(later.time_s - found.time_s) <= _SAME_EVENT_S[later.kind]
+        for later in findings
+        if later.kind in _TAKES_BACK
+    )
+
+
+def _hard_in(
+    halves: Sequence[OverpotentialRow], short: ShortFinding, findings: Sequence[ShortFinding]
+) -> Iterator[int]:
+    """Yield the places of the half-cycles that began in a hard short."""
+    back_s = [found.time_s for found in findings if found.kind is ShortKind.CAME_BACK and found.time_s > short.time_s]
+    until_s = min(back_s, default=inf)
+    return (at for at, half in enumerate(halves) if short.time_s < half.start_s <= until_s)
+
+
+def _soft_in(halves: Sequence[OverpotentialRow], short: ShortFinding) -> Iterator[int]:
+    """Yield the places of the half-cycles behind a soft short's first in which it still took a part of the current.
+
+    It is over with the first whose plateau has ``SOFT.back_part`` of what was lost, against the last half-cycle before
+    the short at the same current in the same direction. Where there is none, or no resistance is known, it is over
+    where the rule for shorts told its end.
+    """
+    for at, half in enumerate(halves):
+        if half.start_s <= short.time_s:
+            continue
+        is_told_in = half.start_s < short.told_s <= _end_s(half)
+        before = [one for one in halves if _end_s(one) < short.time_s and _is_alike(one, half)]
+        sound_v = before[-1].plateau_v if before else None
+        if sound_v is None or short.before_ohm is None or half.plateau_v is None:
+            if half.start_s > short.told_s:
+                return
+            yield at
+            continue
+        lost = 1 - short.after_ohm / short.before_ohm
+        if half.plateau_v >= sound_v * (1 - (1 - SOFT.back_part) * lost):
+            if is_told_in:
+                yield at
+            return
+        yield at
+
+
+def _is_alike(one: OverpotentialRow, other: OverpotentialRow) -> bool:
+    return abs(one.current_a - other.current_a) <= _SAME * abs(other.current_a)
+
+
+def _end_s(half: OverpotentialRow) -> float:
+    return half.start_s + half.duration_s
 
 
 def critical_current(halves: Sequence[OverpotentialRow], short_s: float | None) -> CriticalCurrent:

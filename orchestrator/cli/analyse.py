@@ -92,7 +92,7 @@ def analyse(
     cycle and over a reservoir. Others: retention, rates, peaks of dQ/dV. A number that would have no meaning is left
     out, and its row says why. Definitions are in docs/analysis.md. A run that goes on is analysed as far as it is.
     """
-    from orchestrator.analysis.run_analysis import AnalysisOrder
+    from orchestrator.analysis.run_analysis import AnalysisOrder, parts_of
     from orchestrator.analysis.run_analysis import analyse as analysis_of
     from orchestrator.store import open_store
     from orchestrator.tables.run_data import RunData
@@ -105,12 +105,15 @@ def analyse(
         for run_id in dict.fromkeys(run_ids):
             data = RunData(opened, run_id)
             chosen, absent = (None, "") if cycles is None else _cycles(cycles, data)
-            order = AnalysisOrder(parts, reference, end_of_life, delay, length_um, smoothing_mv / 1e3, chosen)
+            numbers = (reference, end_of_life, delay, length_um, smoothing_mv / 1e3, chosen)
+            order = AnalysisOrder(parts, *numbers, leaves_out=len(set(run_ids)) > 1)
             try:
                 done = analysis_of(data, order)
             except ValueError as err:
                 fail(str(err), FAILED)
             found.append(replace(done, remarks=(*done.remarks, absent)) if absent else done)
+    if parts and not any(set(parts) & set(parts_of(one.kind)) for one in found):
+        fail("; ".join(f"{one.run_id}: {remark}" for one in found for remark in one.remarks), FAILED)
     files = [] if csv is None else _write(found, csv, force=force)
     _print(found, files, columns.value if columns else "", last or None, json=json)
 

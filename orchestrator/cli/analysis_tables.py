@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from enum import Enum
 from pathlib import Path
 from typing import Any
@@ -105,7 +105,7 @@ _TABLES: Mapping[Part, tuple[str, tuple[_Shown, ...]]] = {
         "DC resistance",
         (
             _CYCLE,
-            _shown("step_count", "step run"),
+            _shown("step_count", "step of run"),
             _shown("start_s", "at", "h", 1 / 3600, goes=1, decimals=3),
             _shown("before_a", "from", "mA", 1e3, figures=4),
             _shown("after_a", "to", "mA", 1e3, figures=4),
@@ -120,7 +120,7 @@ _TABLES: Mapping[Part, tuple[str, tuple[_Shown, ...]]] = {
         "Titration",
         (
             _CYCLE,
-            _shown("step_count", "step run"),
+            _shown("step_count", "step of run"),
             _shown("current_a", "current", "mA", 1e3, figures=4),
             _shown("pulse_s", "pulse", "s"),
             _shown("rest_s", "rest", "s", goes=2),
@@ -214,6 +214,11 @@ _TABLES: Mapping[Part, tuple[str, tuple[_Shown, ...]]] = {
 }
 
 
+_OF_A_RUN = {"step_count": "run_step_count", "start_s": "run_time_s"}
+"""Fields of a stored run that an export has under the same name and counts otherwise: in it a step that was cut is two,
+and its time goes on by the clock (docs/analysis.md)."""
+
+
 def print_analysis(found: RunAnalysis, chosen: str = "", last: int | None = None) -> None:
     """Print the tables of a run, of long ones the last rows, and what is to be known of them."""
     simulated = " (simulated)" if found.simulated else ""
@@ -233,7 +238,7 @@ def print_analysis(found: RunAnalysis, chosen: str = "", last: int | None = None
             say(told, 2)
         if not kept:
             say("nothing of it in this run", 2)
-    if not found.tables:
+    if not found.tables and not found.left_out:
         say("  nothing to analyse yet: no half-cycle has run", 2)
     for remark in found.remarks:
         say(f"  {remark}", 2)
@@ -291,7 +296,7 @@ def as_dict(found: RunAnalysis) -> dict[str, Any]:
 
 def write_csv(path: Path, rows: Sequence[Any]) -> None:
     """Write rows as a file of commas: a line of names, then a line for each row; what is not known is empty."""
-    names = [field.name for field in fields(rows[0])]
+    names = list(_plain_row(rows[0]))
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(names)
@@ -299,7 +304,7 @@ def write_csv(path: Path, rows: Sequence[Any]) -> None:
 
 
 def _plain_row(row: Any) -> dict[str, Any]:  # noqa: ANN401 - a frozen value of any analysis
-    return {name: _plain(value) for name, value in asdict(row).items()}
+    return {_OF_A_RUN.get(name, name): _plain(value) for name, value in asdict(row).items()}
 
 
 def _plain(value: object) -> object:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from orchestrator.cli import (
     analyse,
@@ -46,8 +47,23 @@ _STORE = "a store with runs; cellrig run --simulate makes one"
 _SERVICE = "a service: cellrig serve --simulate --speed 3600, in another terminal"
 _RUN = f"{_SERVICE},\nand one of its runs, as 'cellrig status' names it"
 
+
+class _Root(TyperGroup):
+    """The group of all commands; a word that is none of an option's is told without pydantic's own words before it."""
+
+    def invoke(self, ctx: Any) -> Any:  # noqa: ANN401 - as typer has it
+        """Run the command that the words name. Raises what it raises."""
+        try:
+            return super().invoke(ctx)
+        except typer.BadParameter as err:
+            # Typer from 0.29 on has pydantic read the words of options.
+            err.message = err.message.removeprefix("Value error, ")
+            raise
+
+
 app = typer.Typer(
     name="cellrig",
+    cls=_Root,
     help="Tests coin cells on a battery tester, watches them, keeps every record; also with simulated instruments.",
     epilog=examples(
         "cellrig demo",

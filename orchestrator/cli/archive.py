@@ -15,7 +15,7 @@ from orchestrator.cli.arguments import DEFAULT_STORE, Json, StoreFile
 from orchestrator.cli.export import shown
 from orchestrator.cli.extras import need_libraries
 from orchestrator.cli.output import DONE, FAILED, WRONG_USE, fail, print_json, say, stopped_by_ctrl_c
-from orchestrator.cli.owned_store import check_is_there, owned_store, shared_store
+from orchestrator.cli.owned_store import ARCHIVE, check_is_there, owned_store, shared_store
 from orchestrator.cli.verify import PACKAGE_LIBRARIES, shown_parts
 
 if TYPE_CHECKING:
@@ -223,7 +223,7 @@ def _give_back(store: Path) -> str:
     from orchestrator.rack.lock import AlreadyOwned
 
     try:
-        with owned_store(store, "cellrig archive") as opened:
+        with owned_store(store, ARCHIVE) as opened:
             return give_back(opened)
     except AlreadyOwned:
         with shared_store(store) as opened:

@@ -18,14 +18,15 @@ def print_decisions(decisions: Sequence[Mapping[str, str]], title: str | None = 
     print_table((Column("about"), Column("decided", least=20), Column("told by", least=20)), rows, title, chosen)
 
 
-def print_import(file: Mapping[str, Any], chosen: str) -> None:
-    """Print the file that a run was imported from, in the words of ``ImportedFile.as_dict``."""
+def print_import(file: Mapping[str, Any], kept: Sequence[tuple[str, str]], chosen: str) -> None:
+    """Print the file that a run was imported from, as ``ImportedFile.as_dict`` has it, and what was kept beside it."""
     heading("Import")
     for name, value in (
         ("file", f"{file['file']}, {file['part']}" if file["part"] else file["file"]),
         ("SHA-256", file["sha256"]),
         ("format", f"{file['format']}, read by {file['reader']}"),
         ("imported", f"{local_time(file['imported_unix_s'])} by {file['imported_by'] or '-'}"),
+        *kept,
     ):
         say(f"{name:{_WIDTH}}{value}", _WIDTH)
     print_decisions(file["decisions"], "Decisions", chosen)

@@ -16,7 +16,7 @@ from orchestrator.cli.export import shown
 from orchestrator.cli.extras import need_libraries
 from orchestrator.cli.import_tables import print_decisions
 from orchestrator.cli.output import FAILED, fail, print_json, say
-from orchestrator.cli.owned_store import owned_store
+from orchestrator.cli.owned_store import IMPORT, PATIENCE_S, owned_store
 from orchestrator.cli.tables import printable
 from orchestrator.cli.verify import PACKAGE_LIBRARIES, shown_parts
 
@@ -108,16 +108,18 @@ def import_files(
     comes in whole or not at all, and is kept beside the store. A service must not have the store meanwhile.
     """
     from orchestrator.importing.read_run import ImportOptions
-    from protocols.loading import load_cell
+    from protocols.loading import cell_document, parse_cell
 
     _check_names(label, channel)
+    document = cell_document(cell) if cell else None
     options = ImportOptions(
         zone=_zone(zone) if zone else None,
         started_unix_s=_moment(started) if started else None,
         positive=positive,
         current_unit=unit,
         cycles=cycles,
-        cell=load_cell(cell).facts() if cell else None,
+        cell=parse_cell(document.text, document.file).facts() if document else None,
+        cell_file=document,
         channel=channel,
         label=label,
         run_ids=tuple(run_ids or ()),
@@ -130,7 +132,7 @@ def import_files(
         from orchestrator.rack.lock import AlreadyOwned
 
         try:
-            with owned_store(store, "cellrig import") as opened:
+            with owned_store(store, IMPORT, PATIENCE_S) as opened:
                 _each(opened, paths, options, named(by), again=again, found=found, problems=problems)
         except AlreadyOwned as err:
             fail(f"{err}. Or import into another store: --store NAME", FAILED)

@@ -75,7 +75,7 @@ def plot(
     Nothing is averaged: of long runs the highest and the lowest value of each stripe are drawn.
     """
     need("report")
-    from orchestrator.report.journal_page import NoRoom, encoded, letters_without_a_font, style
+    from orchestrator.report.journal_page import NoRoom, boxes_of, encoded, style
     from orchestrator.report.picture_sheet import NothingToDraw, PictureOrder
     from orchestrator.report.run_pictures import contents, draw_runs, usual_over
     from orchestrator.store import open_store
@@ -95,8 +95,8 @@ def plot(
             picture = encoded(figure, kind, dpi, title, contents(opened, runs, over))
         except (NothingToDraw, NoRoom) as err:
             fail(str(err), FAILED)
-        if letters := letters_without_a_font(figure):
-            notes = [*notes, f"no font of this machine has {letters}: boxes stand for them; install Noto Sans CJK"]
+        if boxes := boxes_of([figure]):
+            notes = [*notes, boxes]
     try:
         file.write_bytes(picture)
     except OSError as err:

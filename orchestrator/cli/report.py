@@ -100,9 +100,12 @@ def files_of(out: Path, generator: str, *, pdf: bool) -> tuple[Path, ...]:
 
 
 def write_report(made: Report, files: tuple[Path, ...], png: Path | None, dpi: int) -> list[Path]:
-    """Write a report into its files, and its pictures into a folder; return all of them."""
+    """Write a report into its files, and its pictures into a folder; return all of them.
+
+    Which letters of the pictures no font of this machine has is told on stderr.
+    """
     from orchestrator.report.blocks_html import page
-    from orchestrator.report.journal_page import PictureKind, encoded
+    from orchestrator.report.journal_page import PictureKind, boxes_of, encoded
 
     for file in files:
         if file.suffix.lower() == ".pdf":
@@ -121,4 +124,6 @@ def write_report(made: Report, files: tuple[Path, ...], png: Path | None, dpi: i
             file = png / f"{picture.name}.png"
             write_page(file, encoded(picture.figure, PictureKind.PNG, dpi, picture.caption, picture.contents))
             written.append(file)
+    if note := boxes_of([picture.figure for picture in made.pictures]):
+        typer.echo(printable(f"cellrig: {note}"), err=True)
     return written

@@ -12,7 +12,7 @@ from orchestrator.cli.output import heading, print_table, say
 from orchestrator.cli.tables import Column, significant
 from orchestrator.clock.local_time import local_time
 from orchestrator.events.time_left import left_words
-from orchestrator.report.origin_lines import origin_lines
+from orchestrator.report.origin_lines import kept_lines, origin_lines
 from orchestrator.report.run_lines import head_lines, state_words, temperature_lines
 from orchestrator.states import EndBasis
 
@@ -96,7 +96,7 @@ def print_run(found: Mapping[str, Any], chosen: str) -> None:
         heading("Results")
         _print_lines(results)
     if found["imported"] is not None:
-        print_import(found["imported"], chosen)
+        print_import(found["imported"], list(kept_lines(found["origin"])), chosen)
     else:
         heading("Order")
         _print_lines(origin_lines(found["origin"]))

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from orchestrator.clock.iso_time import iso_utc
 from orchestrator.export.background import write_all
 from orchestrator.export.errors import NothingToExport
-from orchestrator.export.fit_rows import FitRows
+from orchestrator.export.fit_rows import FitRows, with_whole_seams
 from orchestrator.tables.bdf import OWN_COLUMNS, labels_of, to_bdf
 from orchestrator.tables.bdf_terms import BASE_ADDRESS, ONTOLOGY_VERSION
 from orchestrator.tables.columns import SAMPLE_COLUMNS, ColumnType, TableColumn
@@ -79,7 +79,7 @@ class _Table:
 
     def batches(self) -> Iterator[pl.DataFrame]:
         """Yield the rows that BDF takes."""
-        for frame in self._source.batches():
+        for frame in with_whole_seams(self._source.batches()):
             fit = self._fit.of(frame)
             self._spans.add(fit)
             if fit.height:

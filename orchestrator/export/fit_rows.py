@@ -6,6 +6,7 @@ no zero in its place.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from math import inf
 from typing import TYPE_CHECKING
@@ -33,7 +34,8 @@ class FitRows:
     def of(self, frame: pl.DataFrame) -> pl.DataFrame:
         """Return the rows that every format takes: time, voltage and current known, time not before that of another.
 
-        Raises ExportError for a number that is not finite.
+        Of a record whose time jumps ahead and those that go on from before it, the one that jumps is left out. Raises
+        ExportError for a number that is not finite.
         """
         import polars as pl
 
@@ -44,11 +46,16 @@ class FitRows:
             self._last_s = float(time_s[-1]) if frame.height else self._last_s
             self.rows += frame.height
             return frame
+        ahead = _jumps_ahead(time_s, self._last_s)
+        earliest = time_s.set(ahead, None).cum_max().forward_fill().shift(1).fill_null(self._last_s)
+        earliest = earliest.clip(lower_bound=self._last_s)
         reason = (
             pl.when(pl.col("test_time_s").is_null() | pl.col("voltage_v").is_null())
             .then(pl.lit("no voltage"))
             .when(pl.col("current_a").is_null())
             .then(pl.lit("no current"))
+            .when(ahead)
+            .then(pl.lit("made later than the records behind it"))
             .when(pl.col("test_time_s") < earliest)
             .then(pl.lit("made before the record before it"))
         )
@@ -70,6 +77,32 @@ class FitRows:
         if not self.why:
             return ""
         return ", ".join(f"{rows} {'record' if rows == 1 else 'records'} {why}" for why, rows in self.why.items())
+
+
+def with_whole_seams(frames: Iterable[pl.DataFrame]) -> Iterator[pl.DataFrame]:
+    """Yield frames in order, two of one test as one where time goes back between them: which jumped is seen then."""
+    import polars as pl
+
+    held: pl.DataFrame | None = None
+    for frame in frames:
+        if held is not None and held.height and frame.height:
+            last_s, next_s = held["test_time_s"][-1], frame["test_time_s"][0]
+            is_one_test = held["test"][-1] == frame["test"][0]
+            if is_one_test and last_s is not None and next_s is not None and next_s < last_s:
+                held = pl.concat([held, frame])
+                continue
+        if held is not None:
+            yield held
+        held = frame
+    if held is not None:
+        yield held
+
+
+def _jumps_ahead(time_s: pl.Series, last_s: float) -> pl.Series:
+    """Return which records are later than the two behind them, where the next one goes on from the one before."""
+    before, after, second = time_s.shift(1).fill_null(last_s), time_s.shift(-1), time_s.shift(-2)
+    is_ahead = (time_s > after) & (after >= before) & (second.is_null() | (second < time_s))
+    return is_ahead.fill_null(value=False)
 
 
 def check_finite(frame: pl.DataFrame) -> None:

@@ -3,7 +3,8 @@
 Columns and their order are those of a real export (reference neware-ct4008, section 9.5), in mA, mAh and mWh, with
 ``Total Time``: what cellpy calls the model TIOTECH. A step that was cut is one, as a tester that continues has it:
 scripts take the largest capacity of a cycle for its charge. Four things differ, for the better: numbers have all
-their digits, ``Date`` is UTC, times go to the millisecond, and columns that nobody measured are left out.
+their digits, ``Date`` is UTC, times go to the millisecond, and columns that nobody measured are left out. A simulated
+run has one column more behind them, ``Simulated``, which scripts that go by names pass over.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING
 from orchestrator.export.background import write_all
 from orchestrator.export.continued_steps import ContinuedSteps
 from orchestrator.export.errors import NothingToExport
-from orchestrator.export.fit_rows import FitRows
+from orchestrator.export.fit_rows import FitRows, with_whole_seams
 from orchestrator.export.step_direction import direction
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ def write_neware_csv(source: RunSource, output: Output, name: str) -> None:
             to_neware(continued.of(rows), before).write_csv(file, include_header=not before)
 
     with path.open("wb") as file:
-        write_all(source.batches(), write)
+        write_all(with_whole_seams(source.batches()), write)
     if not fit.rows:
         raise NothingToExport(f"run {source.run_id} has no record with time, voltage and current")
     if fit.why:
@@ -88,6 +89,8 @@ def to_neware(frame: pl.DataFrame, rows_before: int = 0) -> pl.DataFrame:
         "Power(mW)": (pl.col("current_a") * 1e3 * pl.col("voltage_v")).round_sig_figs(_DIGITS),
         "T1(degC)": pl.col("temperature_degc"),
     }
+    if frame["simulated"].head(1).any():
+        columns["Simulated"] = pl.lit("yes")
     return frame.select(**columns)
 
 

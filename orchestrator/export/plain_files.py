@@ -5,13 +5,15 @@ A workbook is written row by row: a sheet holds a million rows, and the next one
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.export.background import write_all
 from orchestrator.export.errors import NothingToExport
 from orchestrator.export.fit_rows import check_finite
+from orchestrator.export.workbook_files import new_workbook
 from orchestrator.tables.columns import SAMPLE_COLUMNS
-from orchestrator.tables.table_files import RECORDS_SHEET
+from orchestrator.tables.table_files import ABOUT_SHEET, RECORDS_SHEET
 
 if TYPE_CHECKING:
     import polars as pl
@@ -43,20 +45,14 @@ def write_csv(source: RunSource, output: Output, name: str) -> None:
 
 def write_xlsx(source: RunSource, output: Output, name: str) -> None:
     """Write a run as ``xlsx``: sheets of records, and one that says what the run and the columns are."""
-    import xlsxwriter
-    from xlsxwriter.exceptions import XlsxWriterException
-
-    try:
-        with output.file(name).open("wb") as file, xlsxwriter.Workbook(file, {"constant_memory": True}) as book:
-            bold = book.add_format({"bold": True})
-            _about(book.add_worksheet("about"), bold, source)
-            sheets = _Sheets(book, bold)
-            for frame in source.batches():
-                check_finite(frame)
-                for row in frame.iter_rows():
-                    sheets.add(row)
-    except XlsxWriterException as err:
-        raise OSError(str(err)) from err
+    with new_workbook(output.file(name), constant_memory=True) as book:
+        bold = book.add_format({"bold": True})
+        _about(book.add_worksheet(ABOUT_SHEET), bold, source)
+        sheets = _Sheets(book, bold)
+        for frame in source.batches():
+            check_finite(frame)
+            for row in frame.iter_rows():
+                sheets.add(row)
     if not sheets.rows:
         raise NothingToExport(f"run {source.run_id} has no record yet")
 
@@ -95,11 +91,12 @@ class _Sheets:
 
 
 def _about(sheet: Any, bold: Any, source: RunSource) -> None:  # noqa: ANN401 - of a library without types
-    """Write what the run is, and what each column is."""
+    """Write what the run is, and what each column is; the facts of its cell as JSON, for programs."""
     sheet.set_column(0, 1, 20)
     sheet.set_column(2, 2, 90)
-    facts = [(key, value) for key, value in source.facts.items() if not isinstance(value, dict) and value is not None]
-    lines = [*((key, "", str(value)) for key, value in facts), ("", "", "")]
+    facts = [(key, value) for key, value in source.facts.items() if value is not None]
+    texts = [(key, "", json.dumps(value) if isinstance(value, dict) else str(value)) for key, value in facts]
+    lines = [*texts, ("", "", "")]
     lines.append(("column", "unit", "meaning"))
     lines += [(column.name, column.unit, column.meaning) for column in SAMPLE_COLUMNS]
     for row, line in enumerate(lines):

@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any
 from orchestrator.clock.iso_time import iso_utc
 from orchestrator.export.background import write_all
 from orchestrator.export.errors import NothingToExport
-from orchestrator.export.fit_rows import FitRows
+from orchestrator.export.fit_rows import FitRows, with_whole_seams
 from orchestrator.export.pyprobe_readme import StepNumbers, readme_text
 from orchestrator.export.step_direction import NetCharge
+from orchestrator.export.workbook_files import new_workbook
 
 if TYPE_CHECKING:
     import polars as pl
@@ -46,7 +47,7 @@ def write_pyprobe(source: RunSource, output: Output, name: str) -> None:
             writer.write_table(rows.of(fitting).to_arrow().cast(schema))
 
     with pq.ParquetWriter(table, schema, compression="lz4", write_page_checksum=True) as writer:
-        write_all(source.batches(), write)
+        write_all(with_whole_seams(source.batches()), write)
     if not fit.rows:
         raise NothingToExport(f"run {source.run_id} has no record with time, voltage and current")
     recorded = {test.row.segment for test in source.data.tests if test.last is not None}
@@ -105,8 +106,6 @@ def _schema() -> pa.Schema:
 
 def _write_record_sheet(path: Path, source: RunSource) -> None:
     """Write the list of cells that ``pyprobe.cell.make_cell_list`` reads: a line for the run, named by its cell."""
-    import xlsxwriter
-
     run, cell = source.data.run, source.data.program.cell
     told: dict[str, Any] = {
         "Name": run.label or run.cell,
@@ -120,7 +119,7 @@ def _write_record_sheet(path: Path, source: RunSource) -> None:
         "Nominal Capacity [Ah]": cell.nominal_capacity_ah,
         "Simulated": {True: "yes", False: "no", None: None}[run.simulated],
     }
-    with path.open("wb") as file, xlsxwriter.Workbook(file) as book:
+    with new_workbook(path) as book:
         sheet = book.add_worksheet(RECORD)
         for at, (head, value) in enumerate(told.items()):
             sheet.write_string(0, at, head)

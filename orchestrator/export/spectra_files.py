@@ -35,6 +35,10 @@ def spectrum_names(source: RunSource, ending: str) -> list[str]:
 
 def write_impedance_csv(source: RunSource, output: Output, *names: str) -> None:
     """Write each spectrum of a run as ``impedance-csv``: frequency, real and imaginary part, in Hz and ohm."""
+    if source.data.run.simulated:
+        source.notes.append(
+            f"run {source.run_id} is simulated, and impedance-csv has no place to say so: say it yourself"
+        )
     for name, points in zip(names, _measurements(source), strict=True):
         points.select(_POINT).write_csv(output.file(name), include_header=False)
 

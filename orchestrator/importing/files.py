@@ -7,6 +7,7 @@ import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import StrEnum
+from io import SEEK_END
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -85,6 +86,14 @@ def _packed(path: Path) -> FileKind:
         f"{path.name} is packed and neither a Neware .ndax nor a workbook nor a package of a run: it holds "
         f"{', '.join(sorted(names)[:5])}"
     )
+
+
+def ends_with_a_line(path: Path) -> bool:
+    """Return whether the last line of a text is ended: else its last number may be the beginning of one."""
+    with path.open("rb") as file:
+        size = file.seek(0, SEEK_END)
+        file.seek(max(0, size - 2))
+        return b"\n" in file.read()
 
 
 @contextmanager

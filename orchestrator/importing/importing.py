@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.importing.errors import ImportFailed
-from orchestrator.importing.files import FileKind, kind_of
+from orchestrator.importing.files import FileKind, ends_with_a_line, kind_of
 from orchestrator.importing.originals import Originals, sha256_of
 from orchestrator.importing.outcome import Imported
 from orchestrator.importing.plausible import check_bounds
@@ -54,7 +54,10 @@ def read_file(path: Path, options: ImportOptions, kind: FileKind | None = None) 
         case FileKind.STORE:
             raise ImportFailed(f"{path.name} is a store: it holds runs, not one run")
         case FileKind.TEXT:
-            return _read_text(path, options)
+            read = _read_text(path, options)
+            if not ends_with_a_line(path):
+                read.decisions.add("end of the file", "taken as whole", "its last line is not ended; was it cut off?")
+            return read
 
 
 def _read_workbook(path: Path, options: ImportOptions) -> ReadRun:
@@ -73,8 +76,9 @@ def _read_text(path: Path, options: ImportOptions) -> ReadRun:
 
     head, _ = decoded_head(path)
     header = first_line(head)
-    from orchestrator.importing.bdf_tables import is_bdf, is_own, read_bdf
+    from orchestrator.importing.bdf_tables import is_bdf, is_own, lacking, read_bdf
     from orchestrator.importing.chi_texts import is_chi_text, read_chi_text
+    from orchestrator.importing.layered_texts import is_layered, read_layered
     from orchestrator.importing.neware_tables import read_neware_table
     from orchestrator.importing.neware_words import is_record_table
     from orchestrator.importing.spectra_tables import is_spectrum, read_spectrum
@@ -84,13 +88,20 @@ def _read_text(path: Path, options: ImportOptions) -> ReadRun:
         return read_bdf(path, options)
     if is_record_table(header):
         return read_neware_table(read_text_table(path), options, path.name, "Neware text")
+    if is_layered(head):
+        return read_neware_table(read_layered(path), options, path.name, "Neware text of all layers")
+    if lacked := lacking(header):
+        raise ImportFailed(
+            f"{path.name} has columns of the Battery Data Format, and none {' and none '.join(map(repr, lacked))}: "
+            "a time in hours or a current in mA is none of its columns; write them in its units"
+        )
     if is_spectrum(header):
         return read_spectrum(path, options)
     if is_chi_text(head):
         return read_chi_text(path, options)
     raise ImportFailed(
         f"{path.name} begins with {', '.join(header)[:200]!r}: neither columns of the Battery Data Format, nor kind of "
-        "step, voltage, current and time of BTSDA's records (export the layer 'record' alone), nor text of a CHI660E; "
+        "step, voltage, current and time of BTSDA's records (alone, or below their steps), nor text of a CHI660E; "
         "tables of others come in as Battery Data Format"
     )
 
@@ -125,7 +136,8 @@ def import_file(
     if read.table is not None:
         check_bounds(read.table, path.name)
     read.channel = one_line(options.channel or read.channel)
-    new = NewRun(_cell(read, path, options), one_line(options.label or read.label, LONGEST_LABEL))
+    label = one_line(options.label or read.label, LONGEST_LABEL)
+    new = NewRun(_cell(read, path, options), label, options.cell_file)
     decisions = tuple(read.decisions.made)
     if store is None:
         return [Imported(path.name, "", "", read.format, read.reader, sha256, read.records, decisions)]

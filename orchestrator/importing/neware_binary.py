@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING
 from orchestrator.importing.errors import ImportFailed
 from orchestrator.importing.files import named_as
 from orchestrator.importing.neware_records import completed_records
-from orchestrator.importing.neware_words import mode_of
 from orchestrator.importing.read_run import Decisions, ImportOptions, ReadRun
 from orchestrator.importing.unknowns import check_finite, wall_clock_unix_s
 
@@ -152,7 +151,6 @@ def _columns(frame: pl.DataFrame) -> pl.DataFrame:
         # A quotient of two whole numbers is the double next to the decimal.
         return pl.when(is_meant).then(whole / 10.0 ** (_DECIMALS - places)).otherwise(exact / 10.0**-places)
 
-    words = {word: mode_of(word) for word in frame["step_type"].cast(pl.String).unique().drop_nulls()}
     columns = {
         "sequence": pl.col("index").cast(pl.Int64),
         "voltage_v": single("voltage_V"),
@@ -162,7 +160,7 @@ def _columns(frame: pl.DataFrame) -> pl.DataFrame:
         "cycle": pl.col("cycle_count").cast(pl.Int64),
         "step_count": pl.col("step_count").cast(pl.Int64),
         "step": pl.col("step_index").cast(pl.Int64),
-        "mode": pl.col("step_type").cast(pl.String).replace_strict(words, default="undefined", return_dtype=pl.String),
+        "mode": pl.col("step_type").cast(pl.String).fill_null("undefined"),
         "capacity_ah": single("capacity_mAh", -3).abs(),
         "energy_wh": single("energy_mWh", -3).abs(),
     }

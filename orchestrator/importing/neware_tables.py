@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from orchestrator.importing.amounts import both_ways
 from orchestrator.importing.errors import ImportFailed
 from orchestrator.importing.neware_records import completed_records
-from orchestrator.importing.neware_words import Head, head_of, heads_of, mode_of, shift_of_current
+from orchestrator.importing.neware_words import Head, head_of, heads_of, shift_of_current
 from orchestrator.importing.read_run import Decisions, ImportOptions, ReadRun
 from orchestrator.importing.unknowns import check_finite, wall_clock_unix_s
 
@@ -36,7 +37,6 @@ def read_neware_table(text: pl.DataFrame, options: ImportOptions, name: str, wha
     import polars as pl
 
     heads, decisions = heads_of(text.columns), Decisions()
-    modes = text[heads["mode"].header].fill_null("")
     columns: dict[str, pl.Series] = {
         "voltage_v": _quantity(text, heads["voltage"], heads["voltage"].shift, name),
         "current_a": _quantity(
@@ -52,11 +52,15 @@ def read_neware_table(text: pl.DataFrame, options: ImportOptions, name: str, wha
     for role in ("sequence", "cycle", "step"):
         if role in heads:
             columns[role] = _whole(text[heads[role].header], heads[role].header, name)
-    columns["mode"] = modes.replace_strict({word: mode_of(word) for word in modes.unique()}, return_dtype=pl.String)
+    columns["mode"] = text[heads["mode"].header].fill_null("")
     columns |= _times(text, heads, name)
+    running = []
     for amount, column in (("capacity", "capacity_ah"), ("energy", "energy_wh")):
-        if (found := _amount(text, heads, amount, decisions, name)) is not None:
+        found, is_running = _amount(text, heads, amount, name)
+        if found is not None:
             columns[column] = found
+        if is_running:
+            running.append(column)
     if "temperature" in heads:
         columns["temperature_degc"] = _quantity(text, heads["temperature"], 0, name)
     if "date" in heads:
@@ -66,8 +70,18 @@ def read_neware_table(text: pl.DataFrame, options: ImportOptions, name: str, wha
     table = pl.DataFrame(columns).rename({"total_time_s": "test_time_s"}, strict=False)
     check_finite(table, name)
     rule = "Neware's exports count a charge as positive"
-    done = completed_records(table, options, decisions, name, rule)
-    return ReadRun(what, "cellrig", decisions, done, instrument="neware")
+    done = completed_records(table, options, decisions, name, rule, running)
+    decisions.leave_out([one for one in text.columns if head_of(one) is None and not one.startswith("column ")])
+    simulated = _is_simulated(text, heads, decisions)
+    return ReadRun(what, "cellrig", decisions, done, instrument="neware", simulated=simulated)
+
+
+def _is_simulated(text: pl.DataFrame, heads: dict[str, Head], decisions: Decisions) -> bool | None:
+    """Return True for a simulated run that cellrig has exported; None where nobody says it."""
+    if "simulated" not in heads or not (text[heads["simulated"].header] == "yes").all():
+        return None
+    decisions.add("simulated", "yes", f"the column {heads['simulated'].header!r}, which cellrig writes")
+    return True
 
 
 def _current_shift(head: Head, options: ImportOptions, decisions: Decisions, name: str) -> int:
@@ -85,7 +99,8 @@ def _current_shift(head: Head, options: ImportOptions, decisions: Decisions, nam
 
 
 def _say_units(heads: dict[str, Head], decisions: Decisions) -> None:
-    said = [heads[role].header for role in ("current", "voltage", "capacity", "energy") if role in heads]
+    amounts = [f"{way}{amount}" for amount in ("capacity", "energy") for way in ("", "charge_", "discharge_")]
+    said = [heads[role].header for role in ("current", "voltage", *amounts) if role in heads]
     decisions.add("units", ", ".join(said), "the heads of the columns")
 
 
@@ -126,29 +141,21 @@ def _whole(words: pl.Series, header: str, name: str) -> pl.Series:
     return found
 
 
-def _amount(
-    text: pl.DataFrame, heads: dict[str, Head], amount: str, decisions: Decisions, name: str
-) -> pl.Series | None:
-    """Return a step's capacity or energy: the column of both ways, else that of the two of one way which counts.
+def _amount(text: pl.DataFrame, heads: dict[str, Head], amount: str, name: str) -> tuple[pl.Series | None, bool]:
+    """Return a step's capacity or energy, of one column or the sum of both ways, and whether it runs on through steps.
 
-    Where both ways have counted in one record they go on over a cycle or a test, and say nothing of a step: None.
+    A record in which both ways have passed something is of a count that the step before did not end.
     """
     import polars as pl
 
     if amount in heads:
-        return _quantity(text, heads[amount], heads[amount].shift, name).abs()
+        return _quantity(text, heads[amount], heads[amount].shift, name).abs(), False
     ways = [heads[f"{way}_{amount}"] for way in ("charge", "discharge") if f"{way}_{amount}" in heads]
     if not ways:
-        return None
+        return None, False
     columns = [_quantity(text, head, head.shift, name).abs() for head in ways]
-    if len(columns) == 2 and (both := int(((columns[0] > 0) & (columns[1] > 0)).sum())):
-        decisions.add(
-            amount,
-            "left out",
-            f"{ways[0].header} and {ways[1].header} have both counted in {both} records: they go on over several steps",
-        )
-        return None
-    return pl.select(pl.max_horizontal(columns)).to_series()
+    passed = pl.select(pl.all_horizontal(*(column > 0 for column in columns)).any()).item()
+    return both_ways(columns), len(columns) > 1 and bool(passed)
 
 
 def _times(text: pl.DataFrame, heads: dict[str, Head], name: str) -> dict[str, pl.Series]:

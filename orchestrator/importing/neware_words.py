@@ -8,11 +8,11 @@ from dataclasses import dataclass
 # What a step does, by the words of fastnda, of BTSDA in English, and in Chinese; all without blanks, lower case.
 _STEP_WORDS = {
     "cc": ("ccchg", "恒流充电"),
-    "dc": ("ccdchg", "恒流放电"),
+    "dc": ("ccdchg", "ccdch", "恒流放电"),
     "cv": ("cvchg", "恒压充电"),
-    "dv": ("cvdchg", "恒压放电"),
+    "dv": ("cvdchg", "cvdch", "恒压放电"),
     "cccv": ("cccvchg", "恒流恒压充电"),
-    "cccd": ("cccvdchg", "恒流恒压放电"),
+    "cccd": ("cccvdchg", "cccvdch", "恒流恒压放电"),
     "rest": ("rest", "搁置", "静置", "休眠"),
     "cp": ("cpchg", "恒功率充电"),
     "dp": ("cpdchg", "恒功率放电"),
@@ -21,25 +21,27 @@ _STEP_WORDS = {
     "cpcv": ("cpcvchg", "恒功率恒压充电"),
     "dpcv": ("cpcvdchg", "恒功率恒压放电"),
 }
+KNOWN_MODES = frozenset(_STEP_WORDS)
 _STEP_OF = {word: mode for mode, words in _STEP_WORDS.items() for word in words}
 
-# Columns by role, lower case without blanks and dots.
+# Columns by role, lower case without blanks, dots, underscores. Older ones call a capacity ``Capacitance_Chg(mAh)``.
 _COLUMNS = {
     "sequence": ("datapoint", "recordindex", "recordid", "recordnumber", "index", "数据序号", "记录序号", "记录号"),
     "cycle": ("cycleindex", "cycleid", "cycle", "cyclenumber", "循环号", "循环序号"),
-    "step": ("stepindex", "stepid", "step", "stepnumber", "工步号", "工步序号"),
-    "mode": ("steptype", "stepname", "status", "工步类型", "工步状态", "工步名称", "状态"),
+    "step": ("stepindex", "stepid", "step", "steps", "stepnumber", "工步号", "工步序号"),
+    "mode": ("steptype", "stepname", "status", "state", "工步类型", "工步状态", "工步名称", "状态"),
     "step_time_s": ("time", "steptime", "relativetime", "时间", "相对时间", "工步时间"),
     "total_time_s": ("totaltime", "cumulativetime", "testtime", "总时间", "测试时间", "累计时间"),
     "current": ("current", "cur", "电流"),
     "voltage": ("voltage", "volt", "电压"),
     "capacity": ("capacity", "cap", "容量"),
-    "charge_capacity": ("chgcap", "chargecapacity", "充电容量"),
-    "discharge_capacity": ("dchgcap", "dischargecapacity", "放电容量"),
+    "charge_capacity": ("chgcap", "capchg", "capacitancechg", "chargecapacity", "充电容量"),
+    "discharge_capacity": ("dchgcap", "capdchg", "capacitancedchg", "dischargecapacity", "放电容量"),
     "energy": ("energy", "能量"),
-    "charge_energy": ("chgenergy", "chargeenergy", "充电能量"),
-    "discharge_energy": ("dchgenergy", "dischargeenergy", "放电能量"),
-    "date": ("date", "absolutetime", "realtime", "systemtime", "日期", "绝对时间", "系统时间"),
+    "charge_energy": ("chgenergy", "engychg", "chargeenergy", "充电能量"),
+    "discharge_energy": ("dchgenergy", "engydchg", "dischargeenergy", "放电能量"),
+    "date": ("date", "datetime", "absolutetime", "realtime", "systemtime", "日期", "绝对时间", "系统时间"),
+    "simulated": ("simulated",),
     "temperature": ("t1", "temperature", "auxtemperature", "温度"),
 }
 _ROLE_OF = {word: role for role, words in _COLUMNS.items() for word in words}
@@ -76,7 +78,7 @@ def head_of(header: str) -> Head | None:
     found = _HEAD.match(header.strip())
     if found is None:
         return None
-    words = re.sub(r"[\s.]", "", found["words"]).casefold()
+    words = re.sub(r"[\s._]", "", found["words"]).casefold()
     role = _ROLE_OF.get(words)
     if role is None:
         return None

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from orchestrator.store.imports import Decision
+from protocols.document import Document
 from protocols.program import CellFacts
 
 if TYPE_CHECKING:
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
 
     import polars as pl
 
+_NAMED = 6
 CHARGE_POSITIVE = "charge"
 DISCHARGE_POSITIVE = "discharge"
 
@@ -23,7 +25,8 @@ class ImportOptions:
 
     ``zone``: of a wall clock without one. ``started_unix_s``: of a file without a clock. ``positive``: which direction
     the file's positive current has. ``current_unit``: of a column without a unit. ``cycles``: ``raw`` or ``auto``.
-    ``cell``: the facts of the cell; ``cell_name`` its name alone. ``channel``, ``label`` as the run is to bear them.
+    ``cell``: the facts of the cell, and ``cell_file`` the file that tells them; ``cell_name`` its name alone.
+    ``channel``, ``label`` as the run is to bear them.
     ``run_ids``: which runs of another store.
     """
 
@@ -33,6 +36,7 @@ class ImportOptions:
     current_unit: str | None = None
     cycles: str | None = None
     cell: CellFacts | None = None
+    cell_file: Document | None = None
     cell_name: str = ""
     channel: str = ""
     label: str = ""
@@ -59,6 +63,12 @@ class Decisions:
     def add(self, what: str, value: str, told_by: str) -> None:
         """Keep one decision: what it is about, the value, and what told it."""
         self.made.append(Decision(what, value, told_by))
+
+    def leave_out(self, columns: list[str]) -> None:
+        """Keep that columns of the file are not taken, some of them by name."""
+        if columns:
+            more = f" and {len(columns) - _NAMED} more" if len(columns) > _NAMED else ""
+            self.add("left out", ", ".join(columns[:_NAMED]) + more, "a run has no such columns; the file is kept")
 
 
 @dataclass(slots=True)

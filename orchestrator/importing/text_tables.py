@@ -37,8 +37,14 @@ def decoded_head(path: Path) -> tuple[str, str]:
 
 def first_line(text: str) -> list[str]:
     """Return the fields of the first line of a text, by the separator that it has most of."""
-    line = text.partition("\n")[0].rstrip("\r")
-    return [field.strip() for field in next(csv.reader([line[:_LONGEST_LINE]], delimiter=separator_of(line)), [])]
+    line = text.partition("\n")[0]
+    return fields_of(line, separator_of(line))
+
+
+def fields_of(line: str, separator: str) -> list[str]:
+    """Return the fields of a line."""
+    line = line.rstrip("\r\n")[:_LONGEST_LINE]
+    return [field.strip() for field in next(csv.reader([line], delimiter=separator), [])]
 
 
 def separator_of(line: str) -> str:
@@ -48,34 +54,50 @@ def separator_of(line: str) -> str:
 
 def read_text_table(path: Path) -> pl.DataFrame:
     """Return a table of text, all cells as text. Raises ImportFailed."""
-    import polars as pl
-
     head, encoding = decoded_head(path)
     line = head.partition("\n")[0]
     header = first_line(head)
+    check_names(header, path.name)
+    text = whole_text(path, encoding, separator_of(line), len(header))
+    names = [one or f"column {at}" for at, one in enumerate(header, 1)]
+    return text_columns(text, separator_of(line), names, 1, path.name)
+
+
+def check_names(header: list[str], name: str) -> None:
+    """Raise ImportFailed for heads of which one is there twice."""
     if len(set(header) - {""}) < len([one for one in header if one]):
-        raise ImportFailed(f"{path.name}: a column is there twice; export it again")
-    data = path.read_bytes()
+        raise ImportFailed(f"{name}: a column is there twice; export it again")
+
+
+def whole_text(path: Path, encoding: str, separator: str, columns: int) -> str:
+    """Return the text of a file of which each line has that many fields or more.
+
+    Raises ImportFailed for one that was cut off.
+    """
     try:
-        text = data.decode(encoding)
+        text = path.read_bytes().decode(encoding)
     except UnicodeDecodeError as err:
         raise ImportFailed(f"{path.name} is cut off, or no text in one encoding ({err.reason})") from err
-    table = BytesIO(text.encode())
-    if (cut := cut_line(table, separator_of(line), len(header))) is not None:
+    if (cut := cut_line(BytesIO(text.encode()), separator, columns)) is not None:
         raise ImportFailed(f"{path.name}: {cut}")
-    table.seek(0)
-    names = [one or f"column {at}" for at, one in enumerate(header, 1)]
+    return text
+
+
+def text_columns(text: str, separator: str, names: list[str], skipped: int, name: str) -> pl.DataFrame:
+    """Return the lines of a text behind the first ``skipped`` as columns of text. Raises ImportFailed."""
+    import polars as pl
+
     try:
         return pl.read_csv(
-            table,
-            separator=separator_of(line),
+            BytesIO(text.encode()),
+            separator=separator,
             has_header=False,
-            skip_lines=1,
+            skip_lines=skipped,
             schema=dict.fromkeys(names, pl.String()),
             truncate_ragged_lines=True,
         )
     except pl.exceptions.PolarsError as err:
         why = str(err).partition("\n")[0][:200]
         raise ImportFailed(
-            f"{path.name} cannot be read as a table (are there decimal commas, or more fields than heads?): {why}"
+            f"{name} cannot be read as a table (are there decimal commas, or more fields than heads?): {why}"
         ) from err

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from orchestrator.analysis.sample_blocks import AT_REST
 from orchestrator.clock.iso_time import iso_utc
 from orchestrator.importing.errors import ImportFailed
+from orchestrator.importing.neware_words import KNOWN_MODES, mode_of
 from orchestrator.importing.read_run import CHARGE_POSITIVE, DISCHARGE_POSITIVE, Decisions, ImportOptions
 from orchestrator.tables.columns import sample_schema
 
@@ -21,9 +22,7 @@ CHARGES = ("cc", "cv", "cccv", "cp", "cpcv")
 DISCHARGES = ("dc", "dv", "cccd", "dp", "dpcv")
 """The tester's words (docs/store.md) for steps of one direction."""
 
-FINE_CLOCK_S, COARSE_CLOCK_S = 0.05, 2.0
-"""How far a clock may go from the sum of the times before that is a standstill: one with fractions, one of seconds."""
-_DECIMALS = 6
+TIME_DECIMALS = 6
 # A change of current that shows in the voltage, and how many of them are no chance.
 _CHANGED, _MOVED_V, _FEWEST_CHANGES = 0.5, 0.001, 3
 
@@ -89,6 +88,19 @@ def _told_by_voltage(table: pl.DataFrame) -> str:
     return f"; the voltage follows the current at {same} of {same + other} changes" if same + other else ""
 
 
+def with_known_words(words: pl.Series, decisions: Decisions) -> pl.Series:
+    """Return the kinds of steps in the store's words; one that nobody knows stays, which is told."""
+    import polars as pl
+
+    known = {word: mode_of(word) for word in words.drop_nulls().unique()}
+    strange = sorted(word for word, mode in known.items() if word and mode == word and mode not in KNOWN_MODES)
+    if strange:
+        decisions.add(
+            "kinds of steps", ", ".join(strange[:6]), "words that are not known; no direction follows from them"
+        )
+    return words.replace_strict(known, default=None, return_dtype=pl.String)
+
+
 def wall_clock_unix_s(
     naive_s: pl.Series, options: ImportOptions, decisions: Decisions, told: str, name: str
 ) -> pl.Series:
@@ -152,45 +164,6 @@ def with_clock(table: pl.DataFrame, options: ImportOptions, decisions: Decisions
     return table
 
 
-def with_rebuilt_time(table: pl.DataFrame, decisions: Decisions) -> pl.DataFrame:
-    """Return the table with ``test_time_s`` from the sum of the times in it, and the standstills that only a clock saw.
-
-    Readers add up the times of steps: an hour in which nothing was recorded is missing then (reference readers, S3).
-    Where the clock went further between two records than the sum did, the difference is added.
-    """
-    import polars as pl
-
-    if "unix_time_s" not in table.columns or table["unix_time_s"].null_count() or table.height < 2:
-        return table
-    fine = table.select((pl.col("unix_time_s") % 1 != 0).any()).item()
-    slack_s = FINE_CLOCK_S if fine else COARSE_CLOCK_S
-    ahead = table.select((pl.col("unix_time_s").diff() - pl.col("test_time_s").diff()).fill_null(0.0))
-    lag_s = ahead.to_series()
-    back = int((lag_s < -slack_s).sum())
-    hidden = pl.select(pl.when(lag_s > slack_s).then(lag_s).otherwise(0.0)).to_series()
-    span_s = float(table["unix_time_s"][-1] - table["unix_time_s"][0])
-    sum_s = float(table["test_time_s"][-1] - table["test_time_s"][0])
-    if back:
-        decisions.add(
-            "test time",
-            f"the sum of the times of its steps, {sum_s:.3f} s",
-            f"the clock goes back {back} times and is not followed",
-        )
-        return table
-    total_s = float(hidden.sum())
-    if not total_s:
-        agrees = "" if abs(span_s - sum_s) <= slack_s / 2 else ", and no standstill between two records shows"
-        decisions.add("test time", f"as in the file, {sum_s:.3f} s", f"its clock went {span_s:.3f} s{agrees}")
-        return table
-    decisions.add(
-        "test time",
-        f"{sum_s + total_s:.3f} s, rebuilt by the clock",
-        f"the times of its steps add up to {sum_s:.3f} s, its clock went {span_s:.3f} s: "
-        f"{int((hidden > 0).sum())} standstills are between records",
-    )
-    return table.with_columns((pl.col("test_time_s") + hidden.cum_sum()).round(_DECIMALS))
-
-
 def with_steps(table: pl.DataFrame, decisions: Decisions, name: str) -> pl.DataFrame:
     """Return the table with executed steps, steps and cycles in each row, numbered anew where the file does not say.
 
@@ -234,7 +207,7 @@ def with_steps(table: pl.DataFrame, decisions: Decisions, name: str) -> pl.DataF
         decisions.add("time in a step", "since its first record", "the file has none")
         since = pl.col("test_time_s") - pl.col("test_time_s").first().over("step_count")
         own = pl.col("step_time_s").fill_null(since) if "step_time_s" in columns else since
-        table = table.with_columns(own.round(_DECIMALS).alias("step_time_s"))
+        table = table.with_columns(own.round(TIME_DECIMALS).alias("step_time_s"))
     return table
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import zlib
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,13 +13,14 @@ from zipfile import BadZipFile
 
 from orchestrator.importing.errors import ImportFailed
 from orchestrator.importing.neware_words import is_record_table
-from orchestrator.tables.table_files import RECORDS_SHEET
+from orchestrator.tables.table_files import ABOUT_SHEET, RECORDS_SHEET
 
 if TYPE_CHECKING:
     import polars as pl
 
 _MOST_COLUMNS = 200
 _HEAD_ROWS = 20
+_MOST_FACTS, _FACT_COLUMNS = 50, 3
 
 
 @contextmanager
@@ -46,6 +48,22 @@ def is_own_workbook(path: Path) -> bool:
             return False
         first = next(book[name].iter_rows(max_row=1, values_only=True), ())
         return {"run_id", "test_time_s"} <= {str(cell) for cell in first}
+
+
+def told_by_workbook(path: Path) -> dict[str, Any] | None:
+    """Return what a workbook of cellrig says of its run, as a sidecar does. Raises ImportFailed for a damaged one."""
+    run: dict[str, Any] = {}
+    with _opened(path) as book:
+        rows = (
+            book[ABOUT_SHEET].iter_rows(max_row=_MOST_FACTS, values_only=True) if ABOUT_SHEET in book.sheetnames else ()
+        )
+        for row in rows:
+            if len(row) < _FACT_COLUMNS or not row[0]:
+                break
+            run[str(row[0])] = "" if row[2] is None else str(row[2])
+    with suppress(KeyError, ValueError):
+        run["cell_facts"] = json.loads(run["cell_facts"])
+    return {"run": run} if run else None
 
 
 def read_records(path: Path) -> pl.DataFrame:

@@ -16,9 +16,10 @@ from orchestrator.importing.read_run import ReadRun, ReadSpectrum
 from orchestrator.importing.steps import executed_steps
 from orchestrator.judging.cycles import CycleSums, PlacedCycles
 from orchestrator.states import RunState
-from orchestrator.store import MeasurementRow, SpectrumPoint, Store
+from orchestrator.store import MeasurementRow, Origin, Origins, SpectrumPoint, Store
 from orchestrator.store.imports import IMPORTED, ImportedFile, Imports
 from protocols.cell import CellKind
+from protocols.document import Document
 from protocols.program import CellFacts, Program
 
 if TYPE_CHECKING:
@@ -57,10 +58,11 @@ _INTO = (
 
 @dataclass(frozen=True, slots=True)
 class NewRun:
-    """What a person says of the run: its cell, and the label that it bears."""
+    """What a person says of the run: its cell, the label that it bears, and the cell's file if it was given."""
 
     cell: CellFacts
     label: str
+    cell_file: Document | None = None
 
 
 def cell_of(read: ReadRun, stem: str) -> CellFacts:
@@ -88,6 +90,8 @@ def write_run(store: Store, read: ReadRun, file: ImportedFile, new: NewRun, prog
         )
         store.set_run_state(run_id, RunState.COMPLETED, f"imported from {file.file}", ended_unix_s)
         Imports(store).add(run_id, file)
+        if new.cell_file is not None:
+            Origins(store).add(run_id, Origin(cell=new.cell_file))
         if read.table is not None:
             _Tests(store, run_id, read, new.cell).write(read.table, progress)
         for number, spectrum in enumerate(read.spectra, 1):

@@ -7,10 +7,12 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass
+from itertools import chain
 from math import isclose
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from orchestrator.importing.step_checks import imported_steps
 from orchestrator.packaging.contents import CELL_FILE, PROGRAM, RECIPE, SUMMARY, summary_text
 from orchestrator.packaging.errors import PackageError, PackageTouched
 from orchestrator.packaging.files import PackageFiles, open_files
@@ -142,7 +144,12 @@ def _wrong_numbers(files: PackageFiles, store: Store, run_id: str, checked: list
         yield f"tables/run.parquet has the runs {', '.join(runs) or 'none'}, and the package is of {run_id}"
         return
     yield from _wrong_files(files, store, run_id)
-    for finding in (*programs(store.connection, 0.0), *records(store.connection, 0.0, only_steps=True)):
+    findings = chain(
+        programs(store.connection, 0.0),
+        records(store.connection, 0.0, only_steps=True),
+        imported_steps(store, run_id),
+    )
+    for finding in findings:
         if finding.level is Level.WRONG:
             yield finding.sentence
         else:

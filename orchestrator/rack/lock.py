@@ -46,11 +46,15 @@ _LOCKS_STORES = sys.platform == "linux"
 
 
 class AlreadyOwned(Exception):
-    """Another process has this store; the message names the process and the remedy. ``is_service``: it takes orders."""
+    """Another process has this store; the message names the process and the remedy.
 
-    def __init__(self, message: str, *, is_service: bool = False) -> None:
+    ``is_service``: it takes orders; ``command`` is that of another one, "" where that is not known yet.
+    """
+
+    def __init__(self, message: str, *, is_service: bool = False, command: str = "") -> None:
         super().__init__(message)
         self.is_service = is_service
+        self.command = command
 
 
 @dataclass(frozen=True, slots=True)
@@ -297,7 +301,7 @@ def owner_that_died(store: Path) -> Owner | None:
 
 def _refusal(store: Path, owner: Owner | None) -> AlreadyOwned:
     owner = owner or _NOBODY
-    return AlreadyOwned(f"{store} is {owner.in_use}", is_service=bool(owner.url))
+    return AlreadyOwned(f"{store} is {owner.in_use}", is_service=bool(owner.url), command=owner.command)
 
 
 def _open(path: Path, mode: str) -> IO[str]:

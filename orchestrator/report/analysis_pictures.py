@@ -19,8 +19,8 @@ from orchestrator.analysis.run_analysis import (
     AnalysisOrder,
     analyse,
     blocks_of,
+    findings_of,
     half_cycle_steps,
-    stored_findings,
 )
 from orchestrator.analysis.shorts_of_run import marked
 from orchestrator.report.picture_sheet import (
@@ -41,7 +41,7 @@ from protocols.current_sign import Direction
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_ZERO_LINE: dict[str, Any] = {"color": "0.6", "linewidth": 0.5, "zorder": 0}
+_ZERO_LINE: dict[str, Any] = {"color": "0.6", "linewidth": 0.5, "linestyle": ":", "zorder": 0}
 
 _AGAIN = "the same rate again"
 
@@ -116,7 +116,7 @@ def _halves(sheet: Sheet, drawn: Drawn) -> list[OverpotentialRow]:
         found.feed_block(block)
     if not found.rows():
         sheet.notes.append(f"{run_id} has no half-cycle yet; --over time shows what there is")
-    return marked(found.rows(), stored_findings(drawn.data.store, run_id))
+    return marked(found.rows(), findings_of(drawn.data))
 
 
 def _plated(half: OverpotentialRow, *, known: bool) -> float:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from enum import StrEnum
@@ -157,8 +157,13 @@ def _families() -> list[str]:
     return [_USUAL_FONT, *(name for name in _CHINESE_FONTS if name in there)]
 
 
-def letters_without_a_font(figure: Figure) -> str:
-    """Return the letters of a figure's words that no font has which it is drawn with: boxes stand for them."""
+def boxes_of(figures: Sequence[Figure]) -> str:
+    """Say which letters of pictures are boxes, as no font has them which they are drawn with; "" for none."""
+    letters = "".join(dict.fromkeys("".join(map(_letters_without_a_font, figures))))
+    return f"no font of this machine has {letters}: boxes stand for them; install Noto Sans CJK" if letters else ""
+
+
+def _letters_without_a_font(figure: Figure) -> str:
     from matplotlib import font_manager
     from matplotlib.text import Text
 
@@ -214,7 +219,7 @@ def encoded(figure: Figure, kind: PictureKind, dpi: int, title: str, contents: s
     }
     buffer = BytesIO()
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Glyph .* missing from font")  # see letters_without_a_font
+        warnings.filterwarnings("ignore", "Glyph .* missing from font")  # see boxes_of
         warnings.filterwarnings("error", "constrained_layout not applied")
         try:
             figure.savefig(buffer, format=kind.value[1:], dpi=dpi, metadata=facts[kind])

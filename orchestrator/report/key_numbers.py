@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
-from orchestrator.analysis.capacity_retention import SAME_CURRENT
+from orchestrator.analysis.cycle_currents import SAME_CURRENT
 from orchestrator.analysis.cycle_statistics import CycleRow
 from orchestrator.analysis.overpotential import HysteresisRow
 from orchestrator.analysis.parts import Part

@@ -12,6 +12,7 @@ from itertools import groupby
 from math import isfinite
 from types import MappingProxyType
 
+from orchestrator.analysis.cycle_currents import HalfCurrents, are_alike, cycle_currents
 from orchestrator.analysis.summary import ended_unix_s, of_the_cell
 from orchestrator.analysis.time_ahead import time_ahead
 from orchestrator.clock.local_time import local_time
@@ -33,8 +34,8 @@ from orchestrator.tables.run_steps import RunTest
 from protocols.cell import CellKind
 
 REFERENCE_CYCLE = 5
-"""Values are compared with those of this cycle, as the paper's are: a formation is over by then. Before it, the first
-whole cycle is the reference."""
+"""Values are compared with those of this cycle, as the paper's are: a formation is over by then. Where it is not there,
+or ran at another current than the newest, the first whole cycle at that current is the reference."""
 # An end that is so long past was no end: of a run that nobody watches it is told as what should have been.
 _LATE_S = 600.0
 # A small picture has so many stripes: one for each pixel of a screen of twice the usual density.
@@ -227,8 +228,17 @@ def _over_cycles(data: RunData) -> OverCycles | None:
     values = tuple((number, one) for number, one in found if one is not None and isfinite(one))
     if not values:
         return None
-    numbers = [number for number, _ in values]
-    return OverCycles(quantity, unit, values, REFERENCE_CYCLE if REFERENCE_CYCLE in numbers else numbers[0])
+    currents = cycle_currents(data)
+    newest = currents.get(values[-1][0], HalfCurrents())
+    alike = [number for number, _ in values if _is_compared(facts.kind, currents.get(number, HalfCurrents()), newest)]
+    return OverCycles(quantity, unit, values, REFERENCE_CYCLE if REFERENCE_CYCLE in alike else alike[0])
+
+
+def _is_compared(kind: str, one: HalfCurrents, newest: HalfCurrents) -> bool:
+    """Return whether a cycle ran as the newest did: what a cell gives and how it polarises depends on the current."""
+    if kind == CellKind.LI_LI:
+        return one.is_like(newest)
+    return kind == CellKind.LI_CU or are_alike(one.discharge_a, newest.discharge_a)
 
 
 def _overpotential_mv(cycle: Cycle) -> float | None:

@@ -14,10 +14,14 @@ _FILES = frozenset({"cell_model_toml", "recipe_included"})
 
 def origin_lines(origin: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Yield names and values of what was kept, and at last what was not: a run of an older cellrig lacks some."""
-    lines = list(_lines(origin))
-    yield from ((name, value) for name, value in lines if value)
-    if lost := [name for name, value in lines if not value and name != _GIVEN]:
+    yield from kept_lines(origin)
+    if lost := [name for name, value in _lines(origin) if not value and name != _GIVEN]:
         yield "not kept", ", ".join(lost)
+
+
+def kept_lines(origin: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield what was kept of an order alone: of an imported run the files that were given with it or came along."""
+    yield from ((name, value) for name, value in _lines(origin) if value)
 
 
 def _lines(origin: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

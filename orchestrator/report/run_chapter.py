@@ -31,7 +31,7 @@ from orchestrator.report.blocks import (
     thinned,
 )
 from orchestrator.report.impedance import ImpedanceReport
-from orchestrator.report.origin_lines import origin_lines
+from orchestrator.report.origin_lines import kept_lines, origin_lines
 from orchestrator.report.run_lines import counted, head_lines, temperature_lines
 from orchestrator.store import EventRow
 from orchestrator.tables.run_data import RunData
@@ -158,6 +158,7 @@ def _origin(found: Mapping[str, Any], data: RunData) -> Iterator[tuple[str, str]
         return
     yield "imported from", f"{file['file']}, {file['format']}, read by {file['reader']}"
     yield "SHA-256", file["sha256"]
+    yield from kept_lines(found["origin"])
     for one in file["decisions"]:
         yield one["what"], f"{one['value']} ({one['told_by']})"
 

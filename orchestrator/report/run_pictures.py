@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -50,7 +50,7 @@ if TYPE_CHECKING:
 
 
 _ONE_PANEL = frozenset({Over.CAPACITY, Over.VOLTAGE, Over.RATE})
-_ZERO_LINE = {"color": "0.6", "linewidth": 0.5, "zorder": 0}
+_ZERO_LINE: dict[str, Any] = {"color": "0.6", "linewidth": 0.5, "linestyle": ":", "zorder": 0}
 
 
 def usual_over(store: Store, run_ids: Sequence[str]) -> Over:

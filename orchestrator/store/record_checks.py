@@ -56,21 +56,26 @@ def programs(connection: sqlite3.Connection, now_unix_s: float) -> Iterator[Find
             "programs", Level.WRONG, f"the stored program of run {run_id} is not the one that was ordered: {_RESTORE}"
         )
     if not wrong:
-        yield Finding("programs", Level.OK, f"the programs of {len(rows)} runs are those that were ordered")
+        are = f"the programs of {len(rows)} runs are" if len(rows) != 1 else "the program of the run is"
+        those = "those that were" if len(rows) != 1 else "the one that was"
+        yield Finding("programs", Level.OK, f"{are} {those} ordered")
 
 
 def records(connection: sqlite3.Connection, now_unix_s: float, *, only_steps: bool = False) -> Iterator[Finding]:
     """Find records that contradict their steps, the records beside them, or what a tester can send.
 
-    Those of a potentiostat's measurements have no steps, and are not judged; archived ones are not here, and those
-    of imported files are kept as they came.
+    Those of a potentiostat's measurements have no steps, and are not judged; archived ones are not here. Imported ones
+    are kept as they came: of those with a program the steps are compared, those without are counted
+    (``orchestrator.importing.step_checks`` compares them).
     ``only_steps``: only what was computed of them is compared, as where hashes tell of every bit.
     """
-    tests = connection.execute(
+    imported = {test for (test,) in connection.execute("SELECT test FROM imported_test")}
+    every = connection.execute(
         "SELECT id, test.run_id, segment, run.program_json, test.program_json FROM test JOIN run USING (run_id) "
-        "WHERE tester_test_id IS NOT NULL AND id NOT IN (SELECT test FROM archived_test) "
-        "AND id NOT IN (SELECT test FROM imported_test) ORDER BY id"
+        "WHERE tester_test_id IS NOT NULL AND id NOT IN (SELECT test FROM archived_test) ORDER BY id"
     ).fetchall()
+    tests = [row for row in every if row[-1] != "null" or row[0] not in imported]
+    as_it_came = len(every) - len(tests)
     count = 0
     begun: set[tuple[str, int]] = set()
     for test, run_id, number, ordered_json, program_json in tests:
@@ -85,7 +90,7 @@ def records(connection: sqlite3.Connection, now_unix_s: float, *, only_steps: bo
             what = f"the program of test {test} is not segment {number + 1} of what run {run_id} was ordered"
             yield Finding("records", Level.WRONG, f"{what}; {_RESTORE}")
         begun.add((run_id, number))
-        doubts = list(_doubts(connection, test, segment, only_steps))
+        doubts = list(_doubts(connection, test, segment, only_steps or test in imported))
         count += len(doubts)
         for doubt in doubts[:MOST]:
             yield Finding(
@@ -94,8 +99,13 @@ def records(connection: sqlite3.Connection, now_unix_s: float, *, only_steps: bo
                 f"record {doubt.sequence} of test {test} of run {run_id} cannot be what was stored: {doubt.why}; "
                 f"{_RESTORE}",
             )
-    if not count:
-        yield Finding("records", Level.OK, f"the records of {len(tests)} tests agree with their steps")
+    if not count and (tests or not as_it_came):
+        agree = f"{len(tests)} tests agree with their" if len(tests) != 1 else "1 test agree with its"
+        yield Finding("records", Level.OK, f"the records of {agree} steps")
+    if as_it_came and not only_steps:
+        many = f"{as_it_came} imported tests are kept as they came: their records were"
+        what = many if as_it_came != 1 else "1 imported test is kept as it came: its records were"
+        yield Finding("records", Level.OK, f"{what} not compared with steps")
 
 
 def _is_ordered(ordered_json: str, number: int, segment: CyclingSegment) -> bool:

@@ -95,7 +95,9 @@ def loose_ends(connection: sqlite3.Connection, now_unix_s: float) -> Iterator[Fi
             else f"run {run_id} is {state}",
         )
     if not going:
-        yield Finding("runs", Level.OK, f"none of {len(rows)} runs is open")
+        yield Finding(
+            "runs", Level.OK, f"none of {len(rows)} runs is open" if len(rows) != 1 else "the run is not open"
+        )
 
 
 def open_intents(connection: sqlite3.Connection, now_unix_s: float) -> Iterator[Finding]:

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 _ENDINGS = (".csv", ".parquet", ".xlsx")
 RECORDS_SHEET = "records"
 """The sheets of a workbook that hold rows begin so; a second one goes on where the first is full."""
+ABOUT_SHEET = "about"
+"""The sheet that says what the run is: names in its first column, values in its third, down to an empty row."""
 
 
 class NotATable(Exception):
@@ -86,6 +88,11 @@ def _read(path: Path, ending: str) -> tuple[pl.DataFrame, dict[str, Any] | None]
         raise NotATable(f"{path.name} is damaged, or no {ending} ({why}); copy it again") from err
 
 
+def read_columns(path: Path, ending: str) -> pl.DataFrame:
+    """Return all columns of a file of that ``ending``, under the file's own heads. Raises NotATable, OSError."""
+    return _read(path, ending)[0]
+
+
 def _own(frame: pl.DataFrame, path: Path) -> pl.DataFrame:
     import polars as pl
 
@@ -116,7 +123,10 @@ def _csv(path: Path) -> pl.DataFrame:
         with path.open("rb") as file:
             return pl.read_csv(file, schema=types)
     except pl.exceptions.PolarsError as err:
-        raise NotATable(f"{path.name} cannot be read as a table: {err}") from err
+        why = str(err).partition("\n")[0]
+        raise NotATable(
+            f"{path.name} cannot be read as a table (are fields apart by commas, and decimals by points?): {why}"
+        ) from err
 
 
 def _bdf_type(header: str) -> Any:  # noqa: ANN401 - a type of polars

@@ -32,9 +32,7 @@ def main() -> int:
 
 def _make(name: str, package: str, first: tuple[int, int], below: tuple[int, int]) -> None:
     """Make an environment with a Python that its reader runs on; without one it is left out, which is told."""
-    mine = sys.executable if first <= sys.version_info[:2] < below else None
-    others = (shutil.which(f"python{first[0]}.{minor}") for minor in range(first[1], below[1]))
-    found = mine or next((path for path in others if path is not None), None)
+    found = sys.executable if first <= sys.version_info[:2] < below else _other_python(first, below)
     if found is None:
         sys.stderr.write(
             f"{name} needs Python {first[0]}.{first[1]} or another below {below[0]}.{below[1]}: left out\n"
@@ -45,6 +43,16 @@ def _make(name: str, package: str, first: tuple[int, int], below: tuple[int, int
     python = python_of(name)
     assert python is not None
     subprocess.run([str(python), "-m", "pip", "install", "--quiet", package], check=True)
+
+
+def _other_python(first: tuple[int, int], below: tuple[int, int]) -> str | None:
+    """Return the first Python of a range that runs: pyenv has a name for each version, and refuses some."""
+    names = (shutil.which(f"python{first[0]}.{minor}") for minor in range(first[1], below[1]))
+    return next((path for path in names if path is not None and _runs(path)), None)
+
+
+def _runs(python: str) -> bool:
+    return subprocess.run([python, "-c", ""], capture_output=True, check=False).returncode == 0
 
 
 if __name__ == "__main__":

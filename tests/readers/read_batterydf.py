@@ -31,6 +31,6 @@ for name in sys.argv[1:]:
         "said": said.getvalue(),
         "known": [*REQUIRED, *OPTIONAL],
         "types": {column: str(dtype) for column, dtype in loaded.dtypes.items()},
-        "columns": {name: loaded[name].tolist() for name in ("Test Time / s", "Voltage / V", "Current / A")},
+        "columns": {name: [None if one != one else one for one in loaded[name].tolist()] for name in loaded.columns},
     }
 sys.stdout.write(json.dumps(told))
