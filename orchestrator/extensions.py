@@ -12,6 +12,8 @@ from importlib.metadata import EntryPoint, entry_points
 TESTERS = "cellrig.testers"
 # Formats in which a run's data can be written: the name is the format's.
 FORMATS = "cellrig.formats"
+# Formats in which recipes are exchanged with other programs.
+RECIPE_FORMATS = "cellrig.recipe_formats"
 
 
 class ExtensionBroken(Exception):

@@ -243,20 +243,23 @@ class Cell(FileModel):
             return defaults.specific_capacity * self.active_mass.exact
         return self.nominal_capacity_ah
 
-    def ceiling(self, current_a: Decimal, ends: Ends, plated_ah: Decimal | None = None) -> tuple[Ceiling, list[str]]:
+    def ceiling(
+        self, current_a: Decimal, ends: Ends, plated_ah: Decimal | None = None, least_a: Decimal | None = None
+    ) -> tuple[Ceiling, list[str]]:
         """Give the ceiling of a step of ``current_a`` (magnitude), and the reasons why none can be given.
 
         A step is bounded by its own end conditions where it has them, and by a ceiling in each quantity where it has
         not: 110 % of the set charge of a Li/Li cell, 1.2 or 1.5 times the capacity and twice the expected time else.
         A step that strips ``plated_ah`` from copper is bounded by twice that where its cell has no larger capacity, and
         the step no time: a cell that comes with lithium on its copper has more to strip than the program knows.
+        ``least_a``: the least that its current becomes, by which it takes longest.
         """
         full_ah, most = self.full_capacity_ah, DEFAULTS[self.kind].capacity_factor
         is_smaller = full_ah is not None and plated_ah is not None and full_ah < plated_ah
         if plated_ah is not None and (is_smaller or (full_ah is None and ends.time_s is None)):
             full_ah, most = plated_ah, _PLATED_FACTOR
         capacity_ah, charge_reasons = _charge(current_a, ends, full_ah, most)
-        time_s, time_reasons = _time(current_a, ends, full_ah, DEFAULTS[self.kind].symmetric)
+        time_s, time_reasons = _time(least_a or current_a, ends, full_ah, DEFAULTS[self.kind].symmetric)
         found = Ceiling(
             time_s=None if time_s is None else float(time_s),
             capacity_ah=None if capacity_ah is None else float(capacity_ah),

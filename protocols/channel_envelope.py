@@ -51,7 +51,8 @@ class ChannelEnvelope:
 
     The resolutions are the smallest time, voltage and change of current that are not zero to the channel: it looks for
     the end of a step once in ``time_resolution_s`` (section 7.3), and its program holds voltages in 0.1 mV and currents
-    in mA with six decimals (section 5.2).
+    in mA with six decimals (section 5.2). Constant power and constant resistance are what a channel must say that it
+    passes.
     """
 
     voltage_low_v: float
@@ -67,6 +68,8 @@ class ChannelEnvelope:
     step_time_max_s: float = 365 * 86400.0
     discharge_voltage_min_v: float | None = None
     holds_voltage_on_discharge: bool = True
+    passes_constant_power: bool = False
+    passes_constant_resistance: bool = False
 
     @property
     def negative_voltage(self) -> bool:
@@ -88,7 +91,7 @@ def problems(program: Program, envelope: ChannelEnvelope) -> list[str]:
         drives = [step for step in steps if step.direction is not None]
         if symmetric and not envelope.negative_voltage:
             found += _below_zero(program.cell.kind, drives)
-        for check in (_reach, _discharge, _range):
+        for check in (_reach, _discharge, _loads, _range):
             found += check(segment, drives, envelope)
         found += _size(segment, envelope)
         found += _times(steps, envelope)
@@ -112,6 +115,7 @@ class _Demand:
         self.number = number
         self.until, self.ceiling, self.record = step.until, step.ceiling, step.record
         self.direction, self.target_v, self.holds_voltage = step.direction, step.target_v, step.holds_voltage
+        self.is_power, self.is_resistance = step.power_w is not None, step.resistance_ohm is not None
         self.currents_a = [value for value in (step.largest_a, step.until.current_a) if value is not None]
 
 
@@ -147,6 +151,18 @@ def _discharge(segment: CyclingSegment, drives: Sequence[_Demand], envelope: Cha
             )
         if not envelope.holds_voltage_on_discharge and drive.holds_voltage:
             yield drive.number, "this channel cannot hold a voltage on discharge"
+
+
+def _loads(segment: CyclingSegment, drives: Sequence[_Demand], envelope: ChannelEnvelope) -> Iterator[_Reason]:
+    for drive in drives:
+        for asked, passes, what in (
+            (drive.is_power, envelope.passes_constant_power, "power"),
+            (drive.is_resistance, envelope.passes_constant_resistance, "resistance"),
+        ):
+            if asked and not passes:
+                yield drive.number, f"a constant {what}, which this channel does not pass"
+            elif asked and not drive.currents_a:
+                yield drive.number, f"a constant {what} without the voltages from which its current follows"
 
 
 def _range(segment: CyclingSegment, drives: Sequence[_Demand], envelope: ChannelEnvelope) -> Iterator[_Reason]:

@@ -15,6 +15,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+from protocols.branches import StepEnd
 from protocols.cell import SYMMETRIC, CellKind, kind_defaults
 from protocols.current_sign import Direction
 from protocols.execution_order import Block, Leaf, Node, nest
@@ -171,6 +172,9 @@ def _short_strips(program: Program) -> Iterator[str]:
         step = dict(powered(segments[index]))[number]
         longest_s, most_ah = longest(step)
         most_ah = min(most_ah, (step.largest_a or 0.0) * longest_s / _SECONDS_PER_HOUR)
+        if any(branch.reason is StepEnd.VOLTAGE for branch in program.segments[index].after):
+            # What it leaves is asked for: the run goes on until a strip meets its voltage.
+            continue
         if step.target_v is not None and most_ah < _LEFT_PART * plated_ah:
             where = f"{index + 1}.{number}" if several else f"{number}"
             plates = f"the steps before it plate {plain(plated_ah * 1000)} mAh"

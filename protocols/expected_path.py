@@ -19,8 +19,6 @@ from protocols.program_steps import LOOP_DEPTH_MAX, STEPS_MAX, Rest, recorded
 BETWEEN_S = 15.0
 """A cell rests so long between two programs of one channel: a poll sees the end, the next is loaded and started."""
 
-_MINUTES_FROM_S = 120.0  # shorter rests are told in seconds
-
 
 def expected_path(program: Program, durations_s: Sequence[float]) -> list[int]:
     """Give the indices of the segments that are carried out if each takes its duration (s)."""
@@ -73,8 +71,8 @@ def notes(program: Program, rest_s: float) -> list[str]:
         longer = f"behind which the cell rests about {BETWEEN_S:g} s longer"
         found.append(f"{held}: it is run as {parted} programs, parted behind rests, {longer}")
     if rest_s:
-        in_all = f"{rest_s / 60:.0f} min" if rest_s >= _MINUTES_FROM_S else f"{rest_s:.0f} s"
-        found.append(f"between programs of the tester the cell rests for {in_all} in all")
+        rests = f"{rest_s / 60:.0f} min" if rest_s >= 2 * 60 else f"{rest_s:.0f} s"
+        found.append(f"between programs of the tester the cell rests for {rests} in all")
     if asked := sum(segment.prompt is not None for segment in program.segments):
         found.append(f"it waits for a person {asked} times" if asked > 1 else "it waits for a person once")
     return found

@@ -8,7 +8,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import inf, prod
 
@@ -82,16 +82,28 @@ def segment_forecast(segment: Segment, full_ah: float | None) -> Forecast:
         return Forecast(segment.settle_max_s + 3 * measured_s, segment.rest_s + measured_s, 0.0, 0.0, 0)
     planned_s = expected_s = charge_ah = records = 0.0
     passes = passes_of(segment.steps)
-    for number, step in recorded(segment.steps):
+    for number, step, expected_step_s, expected_ah in usual_steps(segment, full_ah):
         times = passes[number - 1]
-        longest_s, most_ah = longest(step)
-        largest_a = step.largest_a or 0.0
-        expected_step_s = usual_s(step, full_ah)
-        planned_s += times * longest_s
+        planned_s += times * longest(step)[0]
         expected_s += times * expected_step_s
-        charge_ah += times * min(largest_a * expected_step_s / 3600, most_ah) if largest_a else 0.0
+        charge_ah += times * expected_ah
         records += times * expected_records(step, segment, expected_step_s)
     return Forecast(planned_s, expected_s, charge_ah, records, 0)
+
+
+def usual_steps(segment: CyclingSegment, full_ah: float | None) -> Iterator[tuple[int, RecordedStep, float, float]]:
+    """Give each step with its number, the time (s) and the charge (Ah, a magnitude) of one pass in a healthy cell.
+
+    A step that its voltage ends is counted as one that fills the cell: what a voltage takes that is held behind it, to
+    which it went, is in that charge already.
+    """
+    before: RecordedStep | None = None
+    for number, step in recorded(segment.steps):
+        takes_s, usual_a = usual_s(step, full_ah), step.usual_a or 0.0
+        filled = before is not None and (before.direction, before.target_v) == (step.direction, step.target_v)
+        passes_nothing = not usual_a or (filled and not step.sets_current)
+        yield number, step, takes_s, 0.0 if passes_nothing else min(usual_a * takes_s / 3600, longest(step)[1])
+        before = before if step.direction is None else step
 
 
 def passes_of(steps: Sequence[Step]) -> list[float]:
@@ -130,10 +142,11 @@ def usual_s(step: RecordedStep, full_ah: float | None) -> float:
 
     A step that strips plated lithium is over when that is gone, whatever the cell holds. Infinite without any of them.
     """
-    largest_a = step.largest_a or 0.0
+    usual_a = step.usual_a or 0.0
     expected_ah = full_ah if step.ceiling.expected_ah is None else step.ceiling.expected_ah
-    charges = (step.until.capacity_ah, expected_ah) if step.sets_current and largest_a else ()
-    times = [step.until.time_s, *(charge_ah * 3600 / largest_a for charge_ah in charges if charge_ah is not None)]
+    is_known = step.sets_current or not step.holds_voltage
+    charges = (step.until.capacity_ah, expected_ah) if is_known and usual_a else ()
+    times = [step.until.time_s, *(charge_ah * 3600 / usual_a for charge_ah in charges if charge_ah is not None)]
     half_ceiling_s = inf if step.ceiling.time_s is None else step.ceiling.time_s / _TIME_FACTOR
     return min((time_s for time_s in times if time_s is not None), default=half_ceiling_s)
 

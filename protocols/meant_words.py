@@ -26,6 +26,8 @@ _STEPS = {
     "potentiostatic": "constant_voltage",
     "hold": "constant_voltage",
     "cccv": "cc_cv",
+    "cp": "constant_power",
+    "cr": "constant_resistance",
     "pause": "rest",
     "wait": "rest",
     "loop": "repeat",
@@ -83,6 +85,7 @@ _UNITS = {
     "A": ("amp", "amps", "ampere", "amperes"),
     "degC": ("c", "celsius", "degree", "degrees"),
     "ohm": ("ohms",),
+    "W": ("watt", "watts"),
 }
 _SPELLED = {word: unit for unit, words in _UNITS.items() for word in words}
 _MINUS = "\N{MINUS SIGN}"

@@ -179,6 +179,10 @@ def _what(step: PoweredStep) -> str:
         words = f"contact check, {words}"
     if step.holds_voltage:
         words += f", {step.target_v:g} V"
+    if step.power_w is not None:
+        words += f", {step.power_w * 1000:.4g} mW"
+    if step.resistance_ohm is not None:
+        words += f", {step.resistance_ohm:.6g} ohm"
     return words if step.sets_current else f"{words}, at most"
 
 

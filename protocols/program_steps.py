@@ -5,7 +5,9 @@ steps need not know the kinds:
 
 - ``direction`` of its current, None where none flows; ``target_v``, the voltage that it goes to or holds, None for none
 - ``constant_a``, the signed current that flows from its beginning to its end, None where the current changes
-- ``largest_a``, the largest magnitude of its current, None where the program does not say
+- ``largest_a`` and ``least_a``, the largest and the least magnitude of its current while its cell is inside the limits,
+  ``usual_a``, that by which times are estimated; each None where the program does not say
+- ``power_w`` and ``resistance_ohm``, magnitudes, of a step whose current follows from its voltage, None of any other
 - ``sets_current`` and ``holds_voltage``, which tell how it is controlled
 - ``until`` and ``ceiling``, its ends, and ``record`` and ``purpose``
 
@@ -18,6 +20,7 @@ A new kind is a dataclass here and a member of ``PoweredStep`` (docs/decisions/0
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -73,18 +76,29 @@ class Ceiling:
     """Bounds that a healthy step never reaches. A tester ends the step there and goes on, so the host trips on it.
 
     ``expected_ah``: the charge that a healthy step passes, where the steps before it tell that: stripping of plated Li.
+    ``low_v``, ``high_v``: the voltages between which the step passes current, where its current follows from them.
     """
 
     time_s: float | None = None
     capacity_ah: float | None = None
     # Left out of the text where it is not known: hashes of earlier versions hold, and so do step files.
     expected_ah: Annotated[float | None, Field(exclude_if=_is_none)] = field(default=None, repr=False)
+    low_v: Annotated[float | None, Field(exclude_if=_is_none)] = field(default=None, repr=False)
+    high_v: Annotated[float | None, Field(exclude_if=_is_none)] = field(default=None, repr=False)
 
 
 NO_CEILING = Ceiling()
 
 
-class _SetCurrent:
+class _NoLoad:
+    """Answers of a step whose current does not follow from its voltage."""
+
+    __slots__ = ()
+    power_w: ClassVar[None] = None
+    resistance_ohm: ClassVar[None] = None
+
+
+class _SetCurrent(_NoLoad):
     """Answers of a step that begins with a set current, whose sign is its direction."""
 
     __slots__ = ()
@@ -101,15 +115,61 @@ class _SetCurrent:
         """The largest magnitude of its current."""
         return abs(self.current_a)
 
+    @property
+    def usual_a(self) -> float:
+        """The magnitude of its set current."""
+        return abs(self.current_a)
+
+
+class _Load(ABC):
+    """Answers of a step whose current follows from its voltage, which ends it on discharge."""
+
+    __slots__ = ()
+    constant_a: ClassVar[None] = None
+    sets_current: ClassVar[bool] = False
+    holds_voltage: ClassVar[bool] = False
+    until: Until
+    ceiling: Ceiling
+
+    @property
+    def target_v(self) -> float | None:
+        """The voltage at which it ends."""
+        return self.until.voltage_v
+
+    @property
+    def largest_a(self) -> float | None:
+        """The larger of its currents at the ends of its voltages."""
+        return max(self._ends_a(), default=None)
+
+    @property
+    def least_a(self) -> float | None:
+        """The smaller of its currents at the ends of its voltages."""
+        return min(self._ends_a(), default=None)
+
+    @property
+    def usual_a(self) -> float | None:
+        """Its current at the middle of its voltages."""
+        low_v, high_v = self.ceiling.low_v, self.ceiling.high_v
+        return None if low_v is None or high_v is None else self.at(0.5 * (low_v + high_v))
+
+    def _ends_a(self) -> list[float]:
+        return [self.at(volts) for volts in (self.ceiling.low_v, self.ceiling.high_v) if volts is not None]
+
+    @abstractmethod
+    def at(self, voltage_v: float) -> float:
+        """Give the magnitude of its current at a voltage above zero."""
+
 
 @dataclass(frozen=True, slots=True)
-class Rest:
+class Rest(_NoLoad):
     """Leave the circuit open for ``until.time_s``."""
 
     direction: ClassVar[None] = None
     target_v: ClassVar[None] = None
     constant_a: ClassVar[float] = 0.0
     largest_a: ClassVar[float] = 0.0
+    least_a: ClassVar[float] = 0.0
+    usual_a: ClassVar[float] = 0.0
     sets_current: ClassVar[bool] = False
     holds_voltage: ClassVar[bool] = False
     ceiling: ClassVar[Ceiling] = NO_CEILING
@@ -143,12 +203,18 @@ class ConstantCurrent(_SetCurrent):
         """The set current, which flows from beginning to end."""
         return self.current_a
 
+    @property
+    def least_a(self) -> float:
+        """The magnitude of the set current."""
+        return abs(self.current_a)
+
 
 @dataclass(frozen=True, slots=True)
-class ConstantVoltage:
+class ConstantVoltage(_NoLoad):
     """Hold ``voltage_v``; ``current_limit_a`` is a magnitude."""
 
     constant_a: ClassVar[None] = None
+    least_a: ClassVar[None] = None
     sets_current: ClassVar[bool] = False
     holds_voltage: ClassVar[bool] = True
 
@@ -171,12 +237,18 @@ class ConstantVoltage:
         """The limit of its current, where it has one."""
         return self.current_limit_a
 
+    @property
+    def usual_a(self) -> float | None:
+        """The limit of its current, where it has one."""
+        return self.current_limit_a
+
 
 @dataclass(frozen=True, slots=True)
 class CcCv(_SetCurrent):
     """Pass ``current_a`` (signed) up to ``voltage_v``, then hold that voltage until an end condition holds."""
 
     constant_a: ClassVar[None] = None
+    least_a: ClassVar[None] = None
     holds_voltage: ClassVar[bool] = True
 
     current_a: float
@@ -194,6 +266,44 @@ class CcCv(_SetCurrent):
 
 
 @dataclass(frozen=True, slots=True)
+class ConstantPower(_Load):
+    """Pass the current that makes ``power_w`` (a magnitude) at the cell's voltage, until an end condition holds."""
+
+    resistance_ohm: ClassVar[None] = None
+
+    direction: Direction
+    power_w: float
+    until: Until
+    ceiling: Ceiling = NO_CEILING
+    record: Record | None = None
+    purpose: Purpose = Purpose.RECIPE
+    kind: Literal["constant_power"] = "constant_power"
+
+    def at(self, voltage_v: float) -> float:
+        """Give the magnitude of its current at a voltage above zero."""
+        return self.power_w / voltage_v
+
+
+@dataclass(frozen=True, slots=True)
+class ConstantResistance(_Load):
+    """Discharge with the current that ``resistance_ohm`` takes at the cell's voltage, until an end condition holds."""
+
+    direction: ClassVar[Direction] = Direction.DISCHARGE
+    power_w: ClassVar[None] = None
+
+    resistance_ohm: float
+    until: Until
+    ceiling: Ceiling = NO_CEILING
+    record: Record | None = None
+    purpose: Purpose = Purpose.RECIPE
+    kind: Literal["constant_resistance"] = "constant_resistance"
+
+    def at(self, voltage_v: float) -> float:
+        """Give the magnitude of its current at a voltage above zero."""
+        return voltage_v / self.resistance_ohm
+
+
+@dataclass(frozen=True, slots=True)
 class Loop:
     """Jump back to step ``back_to`` until the block has been executed ``times`` times in all (not extra repeats).
 
@@ -206,7 +316,7 @@ class Loop:
     kind: Literal["loop"] = "loop"
 
 
-PoweredStep = ConstantCurrent | ConstantVoltage | CcCv
+PoweredStep = ConstantCurrent | ConstantVoltage | CcCv | ConstantPower | ConstantResistance
 RecordedStep = Rest | PoweredStep
 Step = Annotated[Rest | PoweredStep | Loop, Discriminator("kind")]
 
@@ -225,6 +335,14 @@ def longest(step: RecordedStep) -> tuple[float, float]:
     )
 
 
+def bounded(step: RecordedStep) -> RecordedStep:
+    """Give the step as a tester is told it: what ends it at the latest is an end like any other, not a ceiling."""
+    time_s, capacity_ah = longest(step)
+    time = None if time_s == inf else time_s
+    until = replace(step.until, time_s=time, capacity_ah=None if capacity_ah == inf else capacity_ah)
+    return with_ends(step, until, NO_CEILING)
+
+
 def expected_s(step: PoweredStep) -> float | None:
     """Give how long a step takes in a healthy cell, by the nearest of its ends; None where nothing tells it.
 
@@ -235,8 +353,8 @@ def expected_s(step: PoweredStep) -> float | None:
     charges_ah = (step.until.capacity_ah, step.ceiling.expected_ah, step.ceiling.capacity_ah)
     half_ceiling_s = None if step.ceiling.time_s is None or charges_ah[0] is not None else step.ceiling.time_s / 2
     known = [time_s for time_s in (step.until.time_s, half_ceiling_s) if time_s is not None]
-    if step.largest_a:
-        known += [charge_ah / step.largest_a * 3600 for charge_ah in charges_ah if charge_ah is not None]
+    if step.usual_a:
+        known += [charge_ah / step.usual_a * 3600 for charge_ah in charges_ah if charge_ah is not None]
     return min(known, default=None)
 
 

@@ -34,6 +34,9 @@ class Dimension(StrEnum):
     AREAL_CURRENT = "current per area"
     SPECIFIC_CURRENT = "current per mass"
     RATE = "C rate"
+    POWER = "power"
+    AREAL_POWER = "power per area"
+    SPECIFIC_POWER = "power per mass"
     VOLTAGE = "voltage"
     TIME = "time"
     CHARGE = "charge"
@@ -57,6 +60,9 @@ _TABLE: Mapping[Dimension, Mapping[str, str]] = {
     Dimension.AREAL_CURRENT: {"mA/cm2": "1e-3", "uA/cm2": "1e-6"},
     Dimension.SPECIFIC_CURRENT: {"A/g": "1", "mA/g": "1e-3"},
     Dimension.RATE: {"C": "1"},
+    Dimension.POWER: {"W": "1", "mW": "1e-3", "uW": "1e-6"},
+    Dimension.AREAL_POWER: {"mW/cm2": "1e-3"},
+    Dimension.SPECIFIC_POWER: {"W/g": "1", "mW/g": "1e-3"},
     Dimension.VOLTAGE: {"V": "1", "mV": "1e-3"},
     Dimension.TIME: {"s": "1", "ms": "1e-3", "min": "60", "h": "3600", "d": "86400"},
     Dimension.CHARGE: {"Ah": "1", "mAh": "1e-3"},
@@ -66,7 +72,7 @@ _TABLE: Mapping[Dimension, Mapping[str, str]] = {
     Dimension.LENGTH: {"mm": "1e-3", "um": "1e-6"},
     Dimension.AREA: {"cm2": "1", "mm2": "1e-2"},
     Dimension.MASS: {"g": "1", "mg": "1e-3", "ug": "1e-6"},
-    Dimension.RESISTANCE: {"ohm": "1"},
+    Dimension.RESISTANCE: {"ohm": "1", "kohm": "1e3"},
     Dimension.TEMPERATURE: {"degC": "1"},
     Dimension.FREQUENCY: {"Hz": "1", "kHz": "1e3", "mHz": "1e-3", "MHz": "1e6"},
     Dimension.SCAN_RATE: {"V/s": "1", "mV/s": "1e-3"},
@@ -124,9 +130,9 @@ class QuantityError(ValueError):
 class Quantity:
     """A decimal number with a unit of the table, as it was written.
 
-    ``exact`` is the number in the base unit of its ``dimension`` (A, A/cm2, A/g, 1/h, V, s, Ah, Ah/cm2, Ah/g, 1, m,
-    cm2, g, ohm, degC, Hz, V/s, S/cm), ``value`` the float nearest to it. ``fraction``: the text of a rate that was
-    written as one; its number is the nearest decimal one of 28 digits.
+    ``exact`` is the number in the base unit of its ``dimension`` (A, A/cm2, A/g, 1/h, W, W/cm2, W/g, V, s, Ah,
+    Ah/cm2, Ah/g, 1, m, cm2, g, ohm, degC, Hz, V/s, S/cm), ``value`` the float nearest to it. ``fraction``: the text of
+    a rate that was written as one; its number is the nearest decimal one of 28 digits.
     """
 
     number: Decimal
@@ -288,6 +294,7 @@ Current = Annotated[
     Quantity,
     *_positive(Dimension.CURRENT, Dimension.AREAL_CURRENT, Dimension.SPECIFIC_CURRENT, Dimension.RATE),
 ]
+Power = Annotated[Quantity, *_positive(Dimension.POWER, Dimension.AREAL_POWER, Dimension.SPECIFIC_POWER)]
 Capacity = Annotated[
     Quantity,
     *_positive(Dimension.CHARGE, Dimension.AREAL_CAPACITY, Dimension.SPECIFIC_CAPACITY),

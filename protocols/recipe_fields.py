@@ -14,7 +14,8 @@ from protocols.field_types import Count, FileModel, Flag, Line, Name, Number, Te
 from protocols.limit_blocks import BandBlock, LimitsBlock
 from protocols.program import SHORT_RATIO, GuardChange, ShortPolicy
 from protocols.quantities import Duration, Resistance, Voltage, VoltageStep, parse_quantity
-from protocols.recipe_steps import RecipeStep, RecordRule, powered_steps
+from protocols.recipe_steps import RecipeStep, powered_steps
+from protocols.step_ends import RecordRule
 from protocols.temperature import TemperatureField
 from protocols.trouble import DEFAULT_TROUBLE, TroubleGuards, TroubleSign
 

@@ -1,34 +1,40 @@
 """The steps a technician writes, told apart by the key ``step``. Currents are magnitudes, ``direction`` signs them.
 
-A step answers for itself: a powered one with the current that it may reach (``largest``), the voltage that it goes to
-(``target``) and its step of the program (``in_program``); a measurement with its technique. A new kind is a model here
-and a member of ``PoweredRecipeStep`` or ``MeasurementStep``.
+A step answers for itself: a powered one with the current that it may reach (``largest``), the power or resistance from
+which that follows (``load``), the voltage that it goes to (``target``) and its step of the program (``in_program``); a
+measurement with its technique. A new kind is a model here and a member of ``PoweredRecipeStep`` or ``MeasurementStep``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Annotated, ClassVar, Literal, Self, get_args
+from typing import Annotated, ClassVar, Literal, get_args
 
-from pydantic import Discriminator, Field, model_validator
+from pydantic import Discriminator, Field
 
 from protocols.branches import HostEnd
 from protocols.conditions import (
-    CollapseField,
     ConditionField,
     DecidedStep,
-    DriftField,
     NameField,
     ThenField,
     drift_end,
 )
 from protocols.current_sign import Direction
-from protocols.field_types import Count, FileModel, Line, problem
+from protocols.field_types import Count, FileModel, Line
 from protocols.limit_blocks import LimitsField, PhaseLimits
-from protocols.program_steps import CcCv, Ceiling, ConstantCurrent, ConstantVoltage, PoweredStep, Record, Until
+from protocols.load_steps import ConstantPowerStep, ConstantResistanceStep
+from protocols.program_steps import (
+    CcCv,
+    Ceiling,
+    ConstantCurrent,
+    ConstantVoltage,
+    PoweredStep,
+    Record,
+    Until,
+)
 from protocols.quantities import (
-    Charge,
     Current,
     Duration,
     Frequency,
@@ -38,6 +44,7 @@ from protocols.quantities import (
     VoltageStep,
     parse_quantity,
 )
+from protocols.step_ends import CurrentUntil, RecordRule, RestUntil, VoltageUntil
 from protocols.techniques import CyclicVoltammetry, Impedance, OpenCircuit, Technique
 from protocols.temperature import TemperatureBlock, TemperatureField
 
@@ -47,58 +54,6 @@ _SWEEP_POINTS = 2000  # records of one sweep, at least
 
 class Contradiction(ValueError):
     """Values of a measurement contradict each other or the limits; the message goes on after the step's name."""
-
-
-class RecordRule(FileModel):
-    """When a record is made besides the first and last of each step. Given at a step it replaces the recipe's rule."""
-
-    every: Duration
-    on_voltage_change: VoltageStep | None = None
-    on_current_change: Current | None = None
-
-
-class _Until(FileModel):
-    """End conditions, whichever comes first; at least one. A voltage of 0 V is a condition like any other."""
-
-    @model_validator(mode="after")
-    def _ends(self) -> Self:
-        if all(value is None for _, value in self):
-            raise problem("no end condition", f"one of {', '.join(type(self).model_fields)}")
-        return self
-
-
-class RestUntil(FileModel):
-    """A rest ends by time, or before when its voltage drifts by less than ``drift_below``."""
-
-    time: Duration
-    drift_below: DriftField = None
-
-
-class CurrentUntil(_Until):
-    """A constant current ends by time, by reaching a voltage, by the charge passed, or when its voltage collapses."""
-
-    current: ClassVar[None] = None
-
-    time: Duration | None = None
-    voltage: Voltage | None = None
-    capacity: Charge | None = None
-    collapse: CollapseField = None
-
-    @model_validator(mode="after")
-    def _ends_at_the_tester(self) -> Self:
-        if self.collapse is not None and (self.time, self.voltage, self.capacity) == (None, None, None):
-            raise problem("collapse alone", "time, voltage or capacity beside it, at which the tester ends the step")
-        return self
-
-
-class VoltageUntil(_Until):
-    """A constant voltage ends by time, or when the current has tapered to a magnitude."""
-
-    voltage: ClassVar[None] = None
-    capacity: ClassVar[None] = None
-
-    time: Duration | None = None
-    current: Current | None = None
 
 
 class RestStep(DecidedStep):
@@ -113,6 +68,7 @@ class RestStep(DecidedStep):
 class ConstantCurrentStep(DecidedStep):
     """Pass a constant current."""
 
+    load: ClassVar[None] = None
     holds_voltage: ClassVar[bool] = False
     largest_key: ClassVar[str] = "current"
     target_key: ClassVar[Path] = ("until", "voltage")
@@ -142,6 +98,7 @@ class ConstantCurrentStep(DecidedStep):
 class ConstantVoltageStep(DecidedStep):
     """Hold a voltage. Without ``current_limit`` the current of the powered step before is the limit."""
 
+    load: ClassVar[None] = None
     holds_voltage: ClassVar[bool] = True
     largest_key: ClassVar[str] = "current_limit"
     target_key: ClassVar[Path] = ("voltage",)
@@ -172,6 +129,7 @@ class ConstantVoltageStep(DecidedStep):
 class CcCvStep(DecidedStep):
     """Pass a constant current up to a voltage, then hold that voltage."""
 
+    load: ClassVar[None] = None
     holds_voltage: ClassVar[bool] = True
     largest_key: ClassVar[str] = "current"
     target_key: ClassVar[Path] = ("voltage",)
@@ -288,13 +246,15 @@ class RepeatStep(FileModel):
     limits: LimitsField = None
 
 
-PoweredRecipeStep = ConstantCurrentStep | ConstantVoltageStep | CcCvStep
+PoweredRecipeStep = ConstantCurrentStep | ConstantVoltageStep | CcCvStep | ConstantPowerStep | ConstantResistanceStep
 MeasurementStep = EisStep | OcvStep | CyclicVoltammetryStep
 RecipeStep = Annotated[
     RestStep
     | ConstantCurrentStep
     | ConstantVoltageStep
     | CcCvStep
+    | ConstantPowerStep
+    | ConstantResistanceStep
     | EisStep
     | OcvStep
     | CyclicVoltammetryStep

@@ -24,7 +24,7 @@ from itertools import takewhile
 from math import isfinite
 
 from protocols.execution_order import Block, Leaf, Node, Place, flatten, length, nest, place
-from protocols.program import Ceiling, CyclingSegment, Loop, Purpose, RecordedStep, Rest, Step, Until
+from protocols.program import CyclingSegment, Loop, Purpose, RecordedStep, Rest, Step, Until
 from protocols.program_steps import with_ends
 
 REST_AFTER_CHECK_S = 60.0
@@ -148,7 +148,8 @@ def _reduced(step: RecordedStep, step_time_s: float, passed_ah: float) -> Record
         return None
     left = replace(until, time_s=_float(time_s), capacity_ah=_float(capacity_ah))
     expected_ah = _float(_less(ceiling.expected_ah, passed_ah))
-    bounds = Ceiling(_float(bound_s), _float(bound_ah), expected_ah if expected_ah and expected_ah > 0 else None)
+    expected_ah = expected_ah if expected_ah and expected_ah > 0 else None
+    bounds = replace(ceiling, time_s=_float(bound_s), capacity_ah=_float(bound_ah), expected_ah=expected_ah)
     return with_ends(step, left, bounds)
 
 

@@ -16,10 +16,12 @@ from decimal import Decimal
 
 from protocols.branches import Branch
 from protocols.cell import DEFAULTS, Band, Cell, CellKind, Ends
+from protocols.cell_amounts import needed, whole_cell
 from protocols.current_sign import Direction
 from protocols.errors import ResolveError
+from protocols.loads import Load, load_of
 from protocols.parting import programs_of
-from protocols.pieces import SEGMENTS_MAX, Cycling, Decision, Measuring, Piece
+from protocols.pieces import SEGMENTS_MAX, Cycling, Decision, Measuring, Piece, too_many
 from protocols.plated_charge import strippable
 from protocols.program import (
     Ceiling,
@@ -38,19 +40,18 @@ from protocols.program import (
     Until,
     VoltageBand,
 )
-from protocols.program_steps import LOOP_DEPTH_MAX, STEPS_MAX
-from protocols.quantities import Dimension, Quantity
+from protocols.quantities import Quantity
 from protocols.recipe import Recipe
 from protocols.recipe_steps import (
     Contradiction,
     Path,
     PoweredRecipeStep,
     RecipeStep,
-    RecordRule,
     RepeatStep,
     RestStep,
     powered_steps,
 )
+from protocols.step_ends import RecordRule
 
 CHECK_TIME_S = Decimal(5)
 FIRST_REST_S = 60.0
@@ -59,14 +60,6 @@ _INSIDE_HOST = Decimal("0.05")  # where a recipe has no cutoff: this part of the
 _MEASURABLE = Decimal("0.95")  # of the resistance at which the check's own current would reach the cutoff
 _LAYER_FACTORS = (Decimal("1.05"), Decimal("1.10"), Decimal("1.20"))
 _LEAST_LIMIT_A = Decimal("1e-3")  # where a recipe passes no current of its own, only rests and measures
-_NEEDS = {
-    Dimension.AREAL_CURRENT: "area",
-    Dimension.AREAL_CAPACITY: "area",
-    Dimension.SPECIFIC_CURRENT: "active_mass",
-    Dimension.SPECIFIC_CAPACITY: "active_mass",
-    Dimension.RATE: "nominal_capacity",
-    Dimension.CAPACITY_SHARE: "nominal_capacity",
-}
 
 
 def resolve(recipe: Recipe, cell: Cell) -> Program:
@@ -79,7 +72,7 @@ def resolve(recipe: Recipe, cell: Cell) -> Program:
     work = _Resolver(recipe, cell)
     found = programs_of(recipe.steps, recipe.temperature, work.checks)
     if len(found) > SEGMENTS_MAX:
-        work.refuse("The recipe", _too_many(found))
+        work.refuse("The recipe", too_many(found))
         found = []
     parts = work.parts(found)
     if cell.kind is CellKind.LI_CU and found:
@@ -109,19 +102,17 @@ class _Resolver:
         self.currents_a: list[Decimal] = []
         self.powered = [step for _, step in powered_steps(recipe.steps)]
         self._rules = recipe.rules(cell.kind, cell.area.exact if cell.area else None)
+        self.checks = 2 if self.powered and self._rules.has_check_block else 0  # steps in front of those of the recipe
         self._bands = {layer: band for layer, band in self._rules.bands.items() if band is not None}
         if len(self._bands) < len(self._rules.bands):  # a recipe without limits for one of its kinds does not exist
             raise ResolveError([f"Recipe {recipe.name} has no host limits for {cell.kind}."])
         self._checks: tuple[ConstantCurrent, ...] = ()
         self._check_a: Decimal | None = None
+        self._host = self._bands["host"]
+        self._behind_load = False
         # Steps of pieces that were made before, with the last current behind them: passes of a loop are alike.
-        self._made: dict[object, tuple[tuple[Step, ...], list[Decimal]]] = {}
+        self._made: dict[object, tuple[tuple[Step, ...], list[Decimal], bool]] = {}
         self._judged: dict[int, tuple[Limits, Guards]] = {}
-
-    @property
-    def checks(self) -> int:
-        """How many contact checks stand in front of steps whose leads may have been touched."""
-        return 2 if self.powered and self._rules.has_check_block else 0
 
     def parts(self, found: Sequence[Piece]) -> list[tuple[Step, ...] | MeasurementSegment | None]:
         """Give the steps of each segment, or its measurement; None, with a reason, where there is none."""
@@ -144,17 +135,20 @@ class _Resolver:
             piece.is_continued,
             id(piece.limits),
             tuple(self.currents_a[-1:]),
+            self._behind_load,
         )
         made = None if self._plated_ah else self._made.get(key)
         if made is None:
             self.done = []
+            self._host = self._bands_of(piece)["host"]
             if not piece.is_continued:
                 self.check_block(piece)
             for path, step in piece.steps:
                 self._step(step, path)
             steps = tuple(self.done) or (Rest(Until(time_s=FIRST_REST_S)),)
-            made = self._made[key] = steps, self.currents_a[-1:]
+            made = self._made[key] = steps, self.currents_a[-1:], self._behind_load
         self.currents_a += made[1]
+        self._behind_load = made[2]
         return made[0]
 
     def segment(self, part: tuple[Step, ...] | MeasurementSegment, piece: Piece) -> Segment:
@@ -309,50 +303,71 @@ class _Resolver:
         )
 
     def _powered(self, step: PoweredRecipeStep, where: str) -> None:
-        current_a = self._current(step, where)
+        load = self._load(step, where)
+        current_a = self._current(step, where) if step.load is None else None if load is None else load.largest_a
         time = step.until.time.exact if step.until.time else None
         capacity = self._amount(step.until.capacity, f"{where}.until.capacity")
         taper = self._amount(step.until.current, f"{where}.until.current")
         if current_a is None:
             return
         self.currents_a.append(current_a)
+        self._behind_load = load is not None
         if taper is not None and taper >= current_a:
             self.refuse(where, f"ends at {_milliamperes(taper)}, which is not below its {_milliamperes(current_a)}")
-        bound = self._ceiling(where, current_a, Ends(time, capacity, taper, shortened=step.target is not None))
+        ends = Ends(time, capacity, taper, shortened=step.target is not None)
+        bound = self._ceiling(where, current_a, ends, None if load is None else load.least_a)
         record = self.record(step.record, f"{where}.record") if step.record else None
         voltage_v = step.until.voltage.value if step.until.voltage else None
         until = Until(_float(time), voltage_v, _float(taper), _float(capacity))
+        if load is not None:
+            self.done.append(step.in_program(float(load.value), until, load.bounds(bound), record))
+            return
         signed_a = float(current_a if step.direction is Direction.CHARGE else -current_a)
         self.done.append(step.in_program(signed_a, until, bound, record))
 
-    def _ceiling(self, where: str, current_a: Decimal, ends: Ends) -> Ceiling:
-        plated = self._plated_ah.get((self._index, len(self.done) + 1))
-        bound, reasons = self.cell.ceiling(current_a, ends, None if plated is None else Decimal(f"{plated:.12g}"))
+    def _load(self, step: PoweredRecipeStep, where: str) -> Load | None:
+        """Give the currents of a constant power or resistance; None, with a reason where they have no bound."""
+        value = None if step.load is None else self._amount(step.load, f"{where}.{step.largest_key}")
+        if value is None:
+            return None
+        try:
+            return load_of(step, value, self._host)
+        except Contradiction as err:
+            self.refuse(where, str(err))
+            return None
+
+    def _ceiling(self, where: str, current_a: Decimal, ends: Ends, least_a: Decimal | None = None) -> Ceiling:
+        plated_ah = self._plated_ah.get((self._index, len(self.done) + 1))
+        plated = None if plated_ah is None else Decimal(f"{plated_ah:.12g}")
+        bound, reasons = self.cell.ceiling(current_a, ends, plated, least_a)
         for reason in reasons:
             self.refuse(where, reason)
         return bound
 
     def _current(self, step: PoweredRecipeStep, where: str = "The first powered step") -> Decimal | None:
         """Give the largest current of a step; a held voltage without a limit takes that of the step before."""
+        if step.load is not None:
+            load = self._load(step, where)
+            return None if load is None else load.largest_a
         if step.largest is not None:
             return self._amount(step.largest, f"{where}.{step.largest_key}")
+        if self._behind_load:
+            self.refuse(where, "holds a voltage behind a step whose current follows from it: give it a current_limit")
+            return None
         if self.currents_a:
             return self.currents_a[-1]
         self.refuse(where, "holds a voltage with no powered step before it: give it a current_limit")
         return None
 
     def _amount(self, quantity: Quantity | None, where: str) -> Decimal | None:
-        """Give a current in amperes or a charge in ampere-hours; None, with a reason, if the cell cannot tell."""
+        """Give a current in A, a charge in Ah or a power in W; None, with a reason, if the cell cannot tell."""
         if quantity is None:
             return None
-        needs = _NEEDS.get(quantity.dimension)
-        if needs is None:
-            return quantity.exact
-        factor = self.cell.nominal_capacity_ah if needs == "nominal_capacity" else getattr(self.cell, needs)
-        if factor is None:
-            self.refuse(where, f"is {quantity}, but cell {self.cell.name} has no {needs}: add it to the cell")
-            return None
-        return quantity.exact * (factor if isinstance(factor, Decimal) else factor.exact)
+        found = whole_cell(quantity, self.cell)
+        if found is None:
+            lacks = f"cell {self.cell.name} has no {needed(quantity)}"
+            self.refuse(where, f"is {quantity}, but {lacks}: add it to the cell")
+        return found
 
     def _outermost(self, piece: Piece) -> Band:
         """Give the lowest and highest cutoff within a piece's limits; where there is none, just inside the host's."""
@@ -368,21 +383,6 @@ class _Resolver:
             else:
                 low = min(low, end.exact)
         return low, high
-
-
-def _too_many(found: Sequence[Piece]) -> str:
-    """Say why a recipe has more pieces than a program may hold, and what to do."""
-    if any(piece.decisions for piece in found):
-        return (
-            f"is written out in more than {SEGMENTS_MAX} pieces, as a repeat with until or when is, pass by pass: "
-            "decide more rarely, with several cycles in each pass in a repeat of their own"
-        )
-    if not any(isinstance(piece, Measuring) for piece in found):
-        return (
-            f"is parted into more than {SEGMENTS_MAX} programs of a tester, which holds {STEPS_MAX} steps and loops "
-            f"{LOOP_DEPTH_MAX} deep: write fewer steps into its outer loops, or nest them less deep"
-        )
-    return f"changes the instrument more than {SEGMENTS_MAX} times: measure more rarely"
 
 
 def _band(band: Band) -> VoltageBand:

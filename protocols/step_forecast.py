@@ -14,7 +14,14 @@ from dataclasses import dataclass, replace
 from math import inf
 
 from protocols.expected_path import expected_path
-from protocols.forecast import expected_records, full_charge_ah, passes_of, segment_forecast, segment_forecasts, usual_s
+from protocols.forecast import (
+    expected_records,
+    full_charge_ah,
+    passes_of,
+    segment_forecast,
+    segment_forecasts,
+    usual_steps,
+)
 from protocols.program import CyclingSegment, MeasurementSegment, Program, RecordedStep
 from protocols.program_steps import PoweredStep, Purpose, longest, recorded
 
@@ -25,7 +32,8 @@ class StepAhead:
 
     ``where``: its number, behind that of its test where the program has several, ``2-41.3`` for a step of the tests 2
     to 41; ``passes``: how often it is carried out; ``ends_by``: the end that comes first in a healthy cell; times in
-    seconds, ``longest_s`` infinite without a bound; ``charge_ah``: a magnitude; ``records`` of one pass.
+    seconds, ``longest_s`` infinite without a bound, those of a measurement with the rest before it; ``charge_ah``: a
+    magnitude; ``records`` of one pass.
     """
 
     where: str
@@ -36,6 +44,7 @@ class StepAhead:
     longest_s: float
     charge_ah: float
     records: float
+    is_measurement: bool = False
 
 
 def steps_ahead(program: Program) -> list[StepAhead]:
@@ -75,17 +84,14 @@ def _told(program: Program, index: int) -> object:
 def _measured(segment: MeasurementSegment, tests: str) -> StepAhead:
     ahead = segment_forecast(segment, None)
     what, rests = segment.technique.kind, f"rest of {segment.rest_s / 60:.0f} min before it"
-    return StepAhead(
-        tests, f"{what}, {rests}", 1.0, "its end", ahead.expected_duration_s, ahead.planned_duration_s, 0.0, 0.0
-    )
+    expected_s, longest_s = ahead.expected_duration_s, ahead.planned_duration_s
+    return StepAhead(tests, f"{what}, {rests}", 1.0, "its end", expected_s, longest_s, 0.0, 0.0, is_measurement=True)
 
 
 def _steps(program: Program, segment: CyclingSegment, test: str) -> Iterator[StepAhead]:
     full_ah, passes = full_charge_ah(program), passes_of(segment.steps)
-    for number, step in recorded(segment.steps):
-        takes_s = usual_s(step, full_ah)
-        longest_s, most_ah = longest(step)
-        charge_ah = min((step.largest_a or 0.0) * takes_s / 3600, most_ah) if step.largest_a else 0.0
+    for number, step, takes_s, charge_ah in usual_steps(segment, full_ah):
+        longest_s = longest(step)[0]
         records = expected_records(step, segment, takes_s)
         what, ends = _what(step), _ends_by(step, takes_s, full_ah)
         is_last = bool(segment.ends) and number == recorded(segment.steps)[-1][0]
@@ -102,6 +108,10 @@ def _what(step: RecordedStep) -> str:
     current_ma = None if step.largest_a is None else f"{step.largest_a * 1000:.4g} mA"
     if step.sets_current:
         words += f" {current_ma}"
+    if step.power_w is not None:
+        words += f" {step.power_w * 1000:.4g} mW, at most {current_ma}"
+    if step.resistance_ohm is not None:
+        words += f" {step.resistance_ohm:.6g} ohm, at most {current_ma}"
     if step.holds_voltage:
         words += f", then {step.target_v:g} V" if step.sets_current else f" at {step.target_v:g} V"
     return words
@@ -112,7 +122,7 @@ def _ends_by(step: RecordedStep, takes_s: float, full_ah: float | None) -> str:
     until = step.until
     if until.time_s is not None and until.time_s <= takes_s:
         return "time"
-    current_a = step.largest_a or 0.0
+    current_a = step.usual_a or 0.0
     set_s = inf if until.capacity_ah is None or not current_a else until.capacity_ah * 3600 / current_a
     if set_s <= takes_s:
         return f"{(until.capacity_ah or 0.0) * 1000:.4g} mAh"

@@ -222,7 +222,7 @@ def _drive(number: int, step: PoweredStep, full_ah: float | None) -> Drive:
     until, largest_a = step.until, step.largest_a
     charges = [] if until.capacity_ah is None else [until.capacity_ah]
     if until.time_s is not None:
-        charges.append((largest_a or 0.0) * until.time_s / _SECONDS_PER_HOUR)
+        charges.append((step.least_a or largest_a or 0.0) * until.time_s / _SECONDS_PER_HOUR)
     is_sure = not charges or (full_ah is not None and min(charges) >= full_ah)
     # A hold that only its time ends tells nothing of where the cell rests behind it.
     is_sure = is_sure and (not step.holds_voltage or until.current_a is not None)
@@ -230,8 +230,9 @@ def _drive(number: int, step: PoweredStep, full_ah: float | None) -> Drive:
         number,
         step.direction,
         step.target_v,
-        first=largest_a,
-        last=until.current_a if step.holds_voltage else largest_a,
+        # What follows from the voltage is not compared with what is set.
+        first=largest_a if step.holds_voltage or step.sets_current else None,
+        last=until.current_a if step.holds_voltage else largest_a if step.sets_current else None,
         holds=step.holds_voltage,
         is_sure=is_sure,
         ends_by_itself=not step.holds_voltage or until.current_a is not None,

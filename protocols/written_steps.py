@@ -13,7 +13,8 @@ from pydantic import AfterValidator, Field, StringConstraints, WithJsonSchema
 from protocols.blocks import BLOCKS
 from protocols.field_types import FileModel, Line, problem
 from protocols.limit_blocks import LimitsField
-from protocols.recipe_steps import STEP_KINDS, RecordRule
+from protocols.recipe_steps import STEP_KINDS
+from protocols.step_ends import RecordRule
 from protocols.temperature import TemperatureField
 
 VARIABLE_PATTERN = r"[A-Za-z][A-Za-z0-9_]{0,39}"
@@ -41,7 +42,10 @@ VariableName = Annotated[
     str, *_matching(VARIABLE_PATTERN, "the name ", "letters, digits and '_', a letter first, at most 40")
 ]
 # A value, several in one text, or a list of them; what it is used for decides what it must be.
-Scalar = Annotated[str, StringConstraints(max_length=200)]
+# A file's number is read as its text; an editor knows it as a number.
+Scalar = Annotated[
+    str, StringConstraints(max_length=200), WithJsonSchema({"type": ["string", "number", "boolean"], "maxLength": 200})
+]
 Given = Scalar | Annotated[list[Scalar], Field(max_length=1000)]
 
 

@@ -18,6 +18,7 @@ from protocols.execution_order import flow
 from protocols.program import (
     Ceiling,
     ConstantCurrent,
+    ConstantPower,
     ConstantVoltage,
     CyclingSegment,
     Limits,
@@ -112,6 +113,10 @@ def test_two_cutoffs_of_one_direction_are_two_measurements() -> None:
         ((CHARGE, ConstantCurrent(1e-3, Until(voltage_v=0.5))), "step 2: .*voltage only"),
         ((ConstantCurrent(1e-3, Until(time_s=60.0, current_a=1e-4)),), "cannot end at a current"),
         ((Rest(Until()),), "a rest needs a time"),
+        (
+            (ConstantPower(Direction.CHARGE, 1e-3, Until(voltage_v=0.5)),),
+            "constant currents and rests, not constant_power",
+        ),
         ((), "no steps"),
         ((CHARGE, Loop(2, 2)), "loops cannot"),
         ((*(CHARGE, DISCHARGE) * 7, Loop(1, 10_000)), "too many"),

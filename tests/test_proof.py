@@ -12,7 +12,7 @@ import pytest
 
 from protocols.branches import Branch, HostEnd, Measure, Watched
 from protocols.errors import ResolveError
-from protocols.loading import load_cell, load_recipe, shipped_cells, shipped_recipes
+from protocols.loading import load_cell, load_recipe, parse_recipe, recipe_text, shipped_cells, shipped_recipes
 from protocols.program import (
     Ceiling,
     CellFacts,
@@ -71,6 +71,17 @@ def test_every_shipped_recipe_is_proven_for_every_cell_it_fits(recipe: str) -> N
         assert 0 < proof.shortest_s <= proof.longest_s < inf
         proven += 1
     assert proven
+
+
+def test_reservoir_is_bounded_only_where_its_voltage_leads_away() -> None:
+    """A strip that its voltage may have ended leaves all on the copper, pass after pass, until the foil is used up."""
+    text = recipe_text("li-cu-aurbach")
+    cell = load_cell("bare-li-cu")
+    assert isinstance(prove(resolve(parse_recipe(text), cell)), Proof)
+    ahead = text.replace("{ended_by: voltage} ", "[{efficiency_above: 10 %, then: go on}, {ended_by: voltage}]")
+    found = prove(resolve(parse_recipe(ahead), cell))
+    assert isinstance(found, CounterExample)
+    assert "The counter electrode holds at most" in str(found)
 
 
 def test_bounds_of_a_small_program_are_what_one_counts_by_hand() -> None:

@@ -37,7 +37,7 @@ def test_a_run_keeps_inside_the_bounds_of_its_proof(seed: int, tmp_path: Path) -
     assert isinstance(proof, Proof)
 
     async def main(store: Store) -> RunState:
-        async with open_rig(cells={CHANNEL: CELLS[kind]}, seed=seed) as rig:
+        async with open_rig(cells={CHANNEL: CELLS[kind]}, seed=seed, power_per_w=1e3, resistance_per_ohm=1e3) as rig:
             (run,) = await Supervisor(store, rig.tester).run([RunRequest(program, CHANNEL, "mine")])
             return run.state
 

@@ -41,7 +41,7 @@ def _told(document: Document) -> list[str]:
     return [str(problem).removeprefix("mine.yaml:") for problem in refused.value.problems]
 
 
-@pytest.mark.parametrize("name", shipped_recipes())
+@pytest.mark.parametrize("name", [name for name in shipped_recipes() if "\nparameters:" not in recipe_text(name)])
 def test_file_that_uses_nothing_of_it_is_left_as_it_is(name: str) -> None:
     """Recipes of before have no places of their own, and their trees are not touched."""
     assert expansion_of(Document(name, recipe_text(name))).is_as_written

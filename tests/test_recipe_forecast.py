@@ -26,6 +26,8 @@ from protocols import (
     planned_duration_s,
     resolve,
 )
+from protocols.current_sign import Direction
+from protocols.program import Ceiling, ConstantVoltage
 
 _BAND = VoltageBand(0.0, 1.0)
 _LIMITS = Limits(_BAND, _BAND, _BAND, 1.0, 1.0, 1.0)
@@ -49,6 +51,16 @@ def test_lfp_is_expected_to_take_half_of_what_it_may_take() -> None:
     assert found.expected_duration_s == pytest.approx(100 * 0.187 / 0.22 * 3600 + 600)
     assert found.charge_ah == pytest.approx(100 * 0.000187)
     assert found.cycles == 50
+
+
+def test_voltage_that_is_held_behind_a_charge_to_it_passes_nothing_more() -> None:
+    """The charge is counted as one that fills the cell; alone a held voltage may take its limit all the time."""
+    charge = ConstantCurrent(0.001, Until(voltage_v=0.5), Ceiling(time_s=7200.0))
+    held = ConstantVoltage(Direction.CHARGE, 0.5, Until(time_s=36_000.0), 0.001, Ceiling(capacity_ah=0.0012))
+    cell = CellFacts("c", "lfp", nominal_capacity_ah=0.001)
+    behind, alone = (replace(_program(*steps), cell=cell) for steps in ((charge, Rest(Until(1.0)), held), (held,)))
+    assert forecast(behind).charge_ah == pytest.approx(0.001)
+    assert forecast(alone).charge_ah == pytest.approx(0.0012)
 
 
 def test_nested_loops_multiply() -> None:

@@ -81,7 +81,9 @@ async def test_order_by_rest_sets_parameters_and_brings_included_files(client: C
     origin = await client.get(f"/runs/{run['run_id']}/origin")
     assert origin["settings"]["recipe_values"] == {"current": "0.3 mA/cm2"}
     listed = await client.get("/recipes")
-    assert [one["parameters"] for one in listed] == [[] for _ in shipped_recipes()]
+    assert [one["name"] for one in listed] == list(shipped_recipes())
+    names = {one["name"]: [parameter["name"] for parameter in one["parameters"]] for one in listed}
+    assert (names["li-li-0.2"], names["lfp-rate"]) == ([], ["cycles", "charge"])
 
 
 async def test_page_that_orders_asks_what_may_be_set_and_what_becomes_of_it(client: Client) -> None:

@@ -10,7 +10,18 @@ from typing import get_args
 import pytest
 
 from protocols.current_sign import Direction
-from protocols.program import CcCv, Ceiling, ConstantCurrent, ConstantVoltage, PoweredStep, RecordedStep, Rest, Until
+from protocols.program import (
+    CcCv,
+    Ceiling,
+    ConstantCurrent,
+    ConstantPower,
+    ConstantResistance,
+    ConstantVoltage,
+    PoweredStep,
+    RecordedStep,
+    Rest,
+    Until,
+)
 from protocols.program_steps import longest, with_ends
 from protocols.recipe_steps import PoweredRecipeStep
 from protocols.techniques import CyclicVoltammetry, Impedance, Technique
@@ -18,6 +29,7 @@ from protocols.techniques import CyclicVoltammetry, Impedance, Technique
 _ROOT = Path(__file__).resolve().parent.parent
 _KINDS = {kind.__name__ for kind in (*get_args(PoweredStep), *get_args(PoweredRecipeStep))}
 _ENDS = Until(time_s=60.0)
+_AT = Ceiling(low_v=2.0, high_v=4.0)
 
 # Each with direction, target_v, constant_a, largest_a, sets_current, holds_voltage.
 _ANSWERS: list[tuple[RecordedStep, tuple[object, ...]]] = [
@@ -27,6 +39,12 @@ _ANSWERS: list[tuple[RecordedStep, tuple[object, ...]]] = [
     (ConstantVoltage(Direction.CHARGE, 4.0, _ENDS), (Direction.CHARGE, 4.0, None, None, False, True)),
     (ConstantVoltage(Direction.DISCHARGE, 3.0, _ENDS, 0.2), (Direction.DISCHARGE, 3.0, None, 0.2, False, True)),
     (CcCv(-0.1, 3.0, _ENDS), (Direction.DISCHARGE, 3.0, None, 0.1, True, True)),
+    (ConstantPower(Direction.CHARGE, 0.1, _ENDS, _AT), (Direction.CHARGE, None, None, 0.05, False, False)),
+    (
+        ConstantPower(Direction.DISCHARGE, 0.1, Until(voltage_v=2.0)),
+        (Direction.DISCHARGE, 2.0, None, None, False, False),
+    ),
+    (ConstantResistance(100.0, Until(voltage_v=2.0), _AT), (Direction.DISCHARGE, 2.0, None, 0.04, False, False)),
 ]
 
 
@@ -40,8 +58,10 @@ def test_step_says_what_it_does(step: RecordedStep, answers: tuple[object, ...])
 @pytest.mark.parametrize("kind", [*get_args(PoweredStep), Rest])
 def test_every_kind_has_every_answer(kind: type[RecordedStep]) -> None:
     """A kind without one of the answers would be found by a judge, in the middle of a run."""
-    for answer in ("target_v", "constant_a", "largest_a", "sets_current", "holds_voltage"):
+    for answer in ("target_v", "constant_a", "largest_a", "least_a", "usual_a", "sets_current", "holds_voltage"):
         assert hasattr(kind, answer)
+    assert hasattr(kind, "power_w")
+    assert hasattr(kind, "resistance_ohm")
     for answer in ("direction", "until", "ceiling", "record", "purpose", "kind"):
         assert answer in kind.__slots__ or hasattr(kind, answer)
 

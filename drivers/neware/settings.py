@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -14,12 +15,14 @@ from drivers.neware.aux_settings import AuxSettings
 from drivers.table_settings import Host, TableSettings
 from drivers.tester_kind import INSTRUMENT_NAME, BatteryTesterSettings
 from protocols.channel_envelope import ChannelEnvelope, CurrentRange
+from protocols.formats.neware_file import Dialect, FileQuantity
 from protocols.program import Program
 from protocols.program_steps import powered
 
 # In every manual of the vendor's, and so no secret (reference neware-ct4008, section 2.2).
 _VENDORS_PASSWORD = "neware"  # noqa: S105 - the vendor's published default
 _CHANNELS_OF_A_UNIT = 8
+_TAG = r"^[A-Za-z][A-Za-z_]{0,31}$"
 
 
 class UnitSettings(TableSettings):
@@ -79,6 +82,9 @@ class NewareSettings(BatteryTesterSettings):
     ``start_time_tolerance_s``: a test that began earlier than so much before its start was sent is not ours.
     ``host_loss``: what the channels do without this computer; ``refresh_s``: how old at worst a value or a record is
     when BTS shows it first. ``cellrig commission`` finds both out. ``aux``: auxiliary inputs that measure temperatures.
+    ``power_tag`` and ``power_per_w``: how step files name the power of a step, and how many of their units are 1 W;
+    ``resistance_tag`` and ``resistance_per_ohm`` the same of a resistance (section 5.2: UNSURE). Without the number
+    such steps are refused: a wrong unit would be a wrong current.
     """
 
     commissioned_as: ClassVar[str] = "ct4008"
@@ -105,6 +111,10 @@ class NewareSettings(BatteryTesterSettings):
     startable_from: tuple[Literal["finish", "stop", "protect"], ...] = Field(
         default=("finish", "stop", "protect"), min_length=1
     )
+    power_tag: str = Field(default="Power", pattern=_TAG)
+    power_per_w: float | None = Field(default=None, gt=0, allow_inf_nan=False)
+    resistance_tag: str = Field(default="Resistance", pattern=_TAG)
+    resistance_per_ohm: float | None = Field(default=None, gt=0, allow_inf_nan=False)
     units: tuple[UnitSettings, ...] = Field(min_length=1)
     aux: AuxSettings | None = None
 
@@ -123,12 +133,36 @@ class NewareSettings(BatteryTesterSettings):
 
     def envelope(self, channel: str) -> ChannelEnvelope:
         """Return the abilities of a unit's channel from settings: no command of the API reports them."""
-        return self._unit_of(channel).envelope()
+        return replace(
+            self._unit_of(channel).envelope(),
+            passes_constant_power=self.power_per_w is not None,
+            passes_constant_resistance=self.resistance_per_ohm is not None,
+        )
+
+    def dialect(self) -> Dialect:
+        """Return how the step files of this tester are written."""
+        power, resistance = self.power_per_w, self.resistance_per_ohm
+        return Dialect(
+            self.step_file_version,
+            self.client_version,
+            power=None if power is None else FileQuantity(self.power_tag, power),
+            resistance=None if resistance is None else FileQuantity(self.resistance_tag, resistance),
+        )
 
     def problems(self, channel: str, program: Program) -> list[str]:
         """Return every reason why a channel cannot run a program, cutoffs that its unit does not obey among them."""
         reasons = super().problems(channel, program)
         unit = self._unit_of(channel)
+        steps = [step for segment in program.cycling for _, step in powered(segment.steps)]
+        for what, unit_name, known, asked in (
+            ("power", "w", self.power_per_w, any(step.power_w is not None for step in steps)),
+            ("resistance", "ohm", self.resistance_per_ohm, any(step.resistance_ohm is not None for step in steps)),
+        ):
+            if asked and known is None:
+                reasons.append(
+                    f"How step files of {self.name} write a {what} is not known: save one from BTS Client, "
+                    f"look into it, and set {what}_tag and {what}_per_{unit_name} under its [[tester]]."
+                )
         for segment in program.cycling:
             for number, step in powered(segment.steps):
                 if not unit.stops_at_capacity and step.until.capacity_ah is not None:

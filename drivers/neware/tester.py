@@ -97,8 +97,8 @@ class NewareTester:
         self._addresses: dict[str, wire.Address] = {}
         self._is_one_absent = False
         self._versions = ""
-        self._dialect = stepfile.Dialect(settings.step_file_version, settings.client_version)
-        self._envelopes = {unit.place: unit.envelope() for unit in settings.units}
+        self._dialect = settings.dialect()
+        self._envelopes = {unit.place: settings.envelope(f"{unit.place}-1") for unit in settings.units}
 
     async def open(self) -> None:
         """Connect, log in and learn which channels exist. Raises ConnectionFailed or Refused.
@@ -201,7 +201,7 @@ class NewareTester:
         name = f"{label}-{sha256[:8]}.xml"
         there = self._settings.step_files_on_bts_pc
         location, stored = await asyncio.to_thread(step_folder.stored, self.folder, there, name, data)
-        if wrong := stepfile.differences(segment, stored):
+        if wrong := stepfile.differences(segment, stored, self._dialect):
             raise NotConfirmed(f"the step file of {channel} is not what was intended: {'; '.join(wrong)}")
         return LoadedProgram(channel, location, len(segment.steps) + 1, f"step file {name}, sha256 {sha256}")
 

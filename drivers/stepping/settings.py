@@ -14,7 +14,7 @@ from drivers.stepping.drives import SegmentDrives
 from drivers.table_settings import SHORTEST_POLL_S
 from drivers.tester_kind import BatteryTesterSettings
 from protocols.program import CyclingSegment, Program
-from protocols.program_steps import powered, recorded
+from protocols.program_steps import PoweredStep, powered, recorded
 
 MOST_UNSEEN_S = 120.0
 """For so long an output may stay on without a decision: for the slowest serial lines, and clocks that run fast."""
@@ -93,6 +93,9 @@ class SteppedSettings(BatteryTesterSettings):
 
     def segment_problems(self, channel: str, segment: CyclingSegment) -> list[str]:
         """Return every reason, without a full stop, why a segment must not run unattended; empty when it may."""
+        if loads := [number for number, step in powered(segment.steps) if _is_load(step)]:
+            what = "the current would follow the cell's voltage only while this computer reckons it"
+            return [f"{self.name}: step {loads[0]} sets a power or a resistance: {what}"]
         unknown = self.unknown_steps(channel, segment)
         if not unknown or self.accept_unknown_host_loss:
             return []
@@ -138,3 +141,8 @@ class SteppedSettings(BatteryTesterSettings):
         asked = Drive(Held.CURRENT, 1e-6, self.least_voltage_limit_v, 1e-6)
         said = {self.host_loss_of(channel, asked) for channel in self.channel_names()}
         return HostLoss.STOPS if said == {HostLoss.STOPS} else HostLoss.UNKNOWN
+
+
+def _is_load(step: PoweredStep) -> bool:
+    """Return whether a step's current follows from its voltage: none that a source holds by itself."""
+    return step.power_w is not None or step.resistance_ohm is not None

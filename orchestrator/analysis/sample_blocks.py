@@ -42,6 +42,8 @@ AT_REST = 1e-4
 _RESTS, _HOLDS = ("rest", "ocv", "pause"), ("cv", "dv")
 TAPERS = (*_HOLDS, "cccv", "cccd")
 """Beginnings of the words for steps that hold a voltage at their end, while the current falls."""
+LOADS = ("cp", "dp", "cr", "dr")
+"""Beginnings of the words for steps whose current follows from their voltage."""
 # Rows that are worked on at once: their columns fit into the caches of a processor.
 _PIECE_ROWS = 50_000
 # Names under which a table may have what the sample table calls otherwise: labels and machine names of the Battery Data

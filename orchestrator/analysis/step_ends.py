@@ -28,7 +28,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from drivers.interfaces import EndReason
-from orchestrator.analysis.sample_blocks import TAPERS
+from orchestrator.analysis.sample_blocks import LOADS, TAPERS
 from orchestrator.analysis.step_statistics import StepRow, with_charge
 from protocols.half_cycles import PULSE_PART, PULSE_S, CyclePlace
 
@@ -71,7 +71,10 @@ def _end(row: StepRow, alike: Sequence[StepRow]) -> EndReason:
     )
     if is_usual_time and _is_whole(row.duration_s, 60.0):
         return EndReason.TIME
-    if row.mode.lower().startswith(TAPERS) or abs(row.last_current_a) < TAPERED * abs(row.mean_current_a):
+    mode = row.mode.lower()
+    # Under a constant power or resistance the current falls with the voltage, and ends nothing.
+    is_low = not mode.startswith(LOADS) and abs(row.last_current_a) < TAPERED * abs(row.mean_current_a)
+    if mode.startswith(TAPERS) or is_low:
         return EndReason.CURRENT
     extreme_v = row.highest_v if row.charge_ah > 0 else row.lowest_v
     within_v = _overshoot_v(row)

@@ -27,7 +27,10 @@ _ENCODINGS = {"gb2312": "gb18030", "gbk": "gb18030", "utf-8": "utf-8-sig"}
 LOOP, END, PAUSE = 5, 6, 13
 # The word of a record for each type of step (sections 5.5, 6.2), and the sign of its current.
 MODES = {1: "cc", 2: "dc", 3: "cv", 4: "rest", 7: "cccv", 19: "dv", 20: "cccd"}
-SIGNS = {"cc": 1, "dc": -1, "cv": 1, "dv": -1, "cccv": 1, "cccd": -1}
+# Of a constant power or a constant resistance.
+LOADS = {8: "dp", 9: "cp", 10: "dr", 11: "cr"}
+MODES |= LOADS
+SIGNS = {"cc": 1, "dc": -1, "cv": 1, "dv": -1, "cccv": 1, "cccd": -1, "cp": 1, "dp": -1, "cr": 1, "dr": -1}
 
 
 @dataclass(frozen=True, slots=True)

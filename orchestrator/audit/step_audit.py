@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from drivers.interfaces import Sample
 from orchestrator.audit.kinds import AuditKind, Seen
 from orchestrator.audit.record_rhythm import RecordRhythm
-from orchestrator.audit.schedule_file import SIGNS, FileStep
+from orchestrator.audit.schedule_file import LOADS, SIGNS, FileStep
 from orchestrator.judging.step_trace import Jump, StepTrace
 from protocols.channel_envelope import ChannelEnvelope
 from protocols.current_sign import Direction
-from protocols.program import CcCv, ConstantCurrent, ConstantVoltage, Record, Rest, Until
+from protocols.program import CcCv, ConstantCurrent, ConstantPower, ConstantVoltage, Record, Rest, Until
 from protocols.program_steps import RecordedStep
 from protocols.trouble import DEFAULT_TROUBLE, TroubleSign
 
@@ -59,6 +59,8 @@ def program_step(first: Sample) -> RecordedStep:
         return ConstantCurrent(amp, until)
     if first.mode in {"cccv", "cccd"}:
         return CcCv(amp, first.voltage_v, until)
+    if first.mode in LOADS.values():
+        return ConstantPower(direction, abs(first.voltage_v * amp), until)
     return ConstantVoltage(direction, first.voltage_v, until) if sign else Rest(until)
 
 
@@ -97,7 +99,7 @@ class StepAudit:
         file = self._expected.file
         if file is None:
             return self._expected.usual_end_v
-        return file.stop_v if self.first.mode in {"cc", "dc"} else file.voltage_v
+        return file.stop_v if self.first.mode in {"cc", "dc", *LOADS.values()} else file.voltage_v
 
     def _range_of(self, current_a: float) -> float:
         ranges = self._envelope.current_ranges

@@ -190,7 +190,7 @@ def _simulated_bench(steps: Path, jobs: str, addresses: list[str], clock: Scaled
         f'[[tester]]\nname = "simulated-ct4008"\nhost = "{host}"\nport = {port}\n'
         f"poll_period_s = {max(5.0, _POLL_S * clock.speed)!r}\nreply_timeout_s = {real(30)}\n"
         f"confirm_timeout_s = {real(30)}\n"
-        f"step_files = {folder}\nstep_files_on_bts_pc = {folder}\n"
+        f"step_files = {folder}\nstep_files_on_bts_pc = {folder}\npower_per_w = 1e3\nresistance_per_ohm = 1e3\n"
         f"[[tester.units]]\ndevid = {SIMULATED_DEVID}\nsubdevid = 1\nvoltage_low_v = -5.0\n\n"
         f"{_smu_tables(smus, clock.speed)}"
         f"{served_oven_table(oven, places, clock.speed) if places else ''}"

@@ -191,6 +191,8 @@ def simulated_tester_settings(folder: str, poll_period_s: float = 10.0) -> Newar
         step_files=Path(folder),
         step_files_on_bts_pc=folder,
         poll_period_s=poll_period_s,
+        power_per_w=1e3,
+        resistance_per_ohm=1e3,
         units=_SIMULATED_UNITS,
     )
 

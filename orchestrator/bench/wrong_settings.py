@@ -43,6 +43,7 @@ HARMLESS = frozenset(
         *("model", "places", "low_degc", "high_degc", "safe_degc", "set_point", "scale", "word_order", "addresses"),
         *("without", "refresh_s", "most_writes_per_day", "unit", "baud", "parity", "stop_bits", "gap_ms", "echo"),
         *("most_noise_bytes", "tcp_port", "pattern", "columns", "separator", "decimal_comma", "no_value", "valid_degc"),
+        *("power_tag", "power_per_w", "resistance_tag", "resistance_per_ohm"),
         *("low", "high", "identify", "open_all", "close", "closed", "closed_reply", "error"),
     }
 )

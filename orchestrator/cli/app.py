@@ -25,7 +25,7 @@ from orchestrator.cli import (
     paper,
     plot,
     preflight,
-    recipes,
+    recipe_exchange,
     report,
     runs,
     serve,
@@ -81,7 +81,7 @@ app.command(epilog=examples("cellrig demo", "cellrig demo --out figures --seed 7
 app.command(epilog=examples("cellrig paper", "cellrig paper --quick --out look", "cellrig paper --seed 7 --pdf --png"))(
     paper.paper
 )
-app.add_typer(recipes.app, name="recipe")
+app.add_typer(recipe_exchange.app, name="recipe")
 app.add_typer(cell_files.app, name="cell")
 app.command(
     epilog=examples(

@@ -9,20 +9,20 @@ from orchestrator.cli.output import DONE, FAILED, print_json, print_table
 
 
 def extensions(json: Json = False) -> None:
-    """List the installed kinds of testers and export formats.
+    """List the installed kinds of testers and formats.
 
     Exit status 1 when one cannot be used.
     """
     from orchestrator.bench.kinds import offered_kinds
     from orchestrator.export.formats import foreign_formats
+    from orchestrator.export.recipe_formats import CATALOGUE
 
     rows = [
         {"adds": "tester", "name": kind.name, "package": kind.package, "problem": kind.problem}
         for kind in offered_kinds()
     ]
-    rows += [
-        {"adds": "format", "name": it.name, "package": it.package, "problem": it.problem} for it in foreign_formats()
-    ]
+    offered = [("format", it) for it in foreign_formats()] + [("recipe format", it) for it in CATALOGUE.foreign()]
+    rows += [{"adds": adds, "name": it.name, "package": it.package, "problem": it.problem} for adds, it in offered]
     if json:
         print_json({"extensions": rows})
     else:

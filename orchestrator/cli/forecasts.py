@@ -72,7 +72,7 @@ def forecast(
     loaded, what = set_recipe(recipe, set_values or ()), set_cell(cell, set_values or ())
     program = resolve(loaded, what)
     if not simulate and plot is None:
-        _tell(program, json=json)
+        tell(program, json=json)
         return
     if plot is not None:
         need("report")
@@ -84,7 +84,7 @@ def forecast(
         there = Path(folder) / "forecast.db"
         run_id, ended = _simulated(loaded, what, there, seed)
         if plot is not None:
-            _draw(there, run_id, plot, f"{loaded.name} on {what.name}")
+            draw(there, run_id, plot, f"{loaded.name} on {what.name}")
         _tell_both(program, there, run_id, ended, json=json)
 
 
@@ -99,7 +99,7 @@ def _simulated(recipe: Recipe, cell: Cell, store: Path, seed: int) -> tuple[str,
     return result.run_id, f"{result.state.value}: {result.reason}" if result.reason else result.state.value
 
 
-def _draw(store: Path, run_id: str, file: Path, title: str) -> None:
+def draw(store: Path, run_id: str, file: Path, title: str) -> None:
     """Draw a run over time into a file whose ending says its kind."""
     from orchestrator.cli.plot import kind_of
     from orchestrator.report.journal_page import Page, encoded, style
@@ -117,7 +117,8 @@ def _draw(store: Path, run_id: str, file: Path, title: str) -> None:
         fail(f"{file} cannot be written ({err.strerror}); give another --plot", FAILED)
 
 
-def _tell(program: Program, *, json: bool) -> None:
+def tell(program: Program, *, json: bool) -> None:
+    """Print the forecast of a program: its sums, then each step."""
     from protocols.expected_path import notes
     from protocols.forecast import forecast as ahead_of
     from protocols.step_forecast import steps_ahead
@@ -155,13 +156,18 @@ def _heads(program: Program) -> None:
 def _as_json(program: Program) -> dict[str, Any]:
     from orchestrator.store.disk_space import predicted_bytes
     from protocols.forecast import forecast as ahead_of
+    from protocols.proof import Proof, prove
 
     ahead = ahead_of(program)
+    longest_s = ahead.planned_duration_s
+    if isinstance(proof := prove(program), Proof):
+        # What a step may pass bounds its time too, which the proof counts to the second.
+        longest_s = min(longest_s, proof.longest_s + ahead.between_s)
     return {
         "recipe": program.recipe,
         "cell": program.cell.name,
         "expected_s": _finite(ahead.expected_duration_s),
-        "longest_s": _finite(ahead.planned_duration_s),
+        "longest_s": _finite(longest_s),
         "charge_mah": _finite(ahead.charge_ah * 1000),
         "cycles": ahead.cycles,
         "records": _finite(ahead.records),

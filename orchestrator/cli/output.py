@@ -83,12 +83,13 @@ def exit_status(err: Exception) -> int | None:
     from drivers.errors import ConnectionFailed, DriverError, SettingsError
     from orchestrator.store.errors import StoreError
     from protocols.errors import Implausible, RecipeError, ResolveError, UnknownName, WrongChange
+    from protocols.formats.file_contents import FormatError
 
     if isinstance(err, ConnectionFailed):
         return UNREACHABLE
     if isinstance(err, SettingsError | UnknownName | WrongChange):
         return WRONG_USE
-    if isinstance(err, DriverError | Implausible | RecipeError | ResolveError | StoreError):
+    if isinstance(err, DriverError | FormatError | Implausible | RecipeError | ResolveError | StoreError):
         return FAILED
     return None
 

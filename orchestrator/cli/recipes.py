@@ -1,4 +1,4 @@
-"""``cellrig recipe``: list, show and check recipes."""
+"""``cellrig recipe``: list, write, show, check and forecast recipes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
-from orchestrator.cli import forecasts
+from orchestrator.cli import forecasts, new_recipe
 from orchestrator.cli.arguments import (
     DEFAULT_STORE,
     BenchFile,
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 _INDENT = 2
 
 app = typer.Typer(
-    help="List, show, check and forecast recipes.",
+    help="List, write, show, check and forecast recipes.",
     epilog=examples("cellrig recipe list", "cellrig recipe check li-li-0.4 --cell bare-li-li"),
     no_args_is_help=True,
 )
@@ -151,6 +151,15 @@ def schema() -> None:
 
     print_json(recipe_schema())
 
+
+app.command(
+    "new",
+    epilog=examples(
+        "cellrig recipe new mine.yaml --kind li-li --test critical-current --yes",
+        "cellrig recipe new b.yaml --kind lfp --test rate --current 'C/10, 1 C'",
+        "cellrig recipe new plated.yaml",
+    ),
+)(new_recipe.new)
 
 app.command(
     "forecast",
@@ -277,9 +286,11 @@ def _looked_at(program: Program, bench: Path | None, channel: str | None) -> _Ch
     seen, ahead = plausibility(program, there.usual_bands), forecast(program)
     window, warm = program.cycling[0].guards.open_circuit, temperature_ahead(program, there, channel)
     problems = [] if channel is None else there.problems(program, channel)
-    proven = prove(program)
+    proven, longest_s = prove(program), ahead.planned_duration_s
     if isinstance(proven, CounterExample):
         problems = [*problems, str(proven)]
+    else:
+        longest_s = min(longest_s, proven.longest_s + ahead.between_s)
     return _Check(
         problems=[*problems, warm.problem] if warm.problem else problems,
         temperature=warm,
@@ -290,6 +301,6 @@ def _looked_at(program: Program, bench: Path | None, channel: str | None) -> _Ch
         notes=[*seen.notes, *notes(program, ahead.between_s)],
         open_circuit_v=None if window is None else (window.low_v, window.high_v),
         usual_h=ahead.expected_duration_s / 3600,
-        longest_h=ahead.planned_duration_s / 3600,
+        longest_h=longest_s / 3600,
         proof=proven,
     )

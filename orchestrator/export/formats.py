@@ -10,8 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from orchestrator.export.errors import ExportError
-from orchestrator.extensions import FORMATS, Extension, installed
+from orchestrator.export.catalogue import Catalogue, OfferedFormat
+from orchestrator.extensions import FORMATS
 
 if TYPE_CHECKING:
     from orchestrator.export.output import Output
@@ -136,58 +136,19 @@ OURS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class OfferedFormat:
-    """A format that can be asked for by name; ``package`` offers it. ``problem`` says why it cannot be used, or ""."""
-
-    name: str
-    package: str
-    about: str
-    problem: str
+_CATALOGUE = Catalogue(OURS, FORMATS, ExportFormat)
 
 
 def offered_formats() -> list[OfferedFormat]:
     """Return all formats, ours first."""
-    return [OfferedFormat(it.name, "cellrig", it.about, "") for it in OURS] + foreign_formats()
+    return _CATALOGUE.offered()
 
 
 def foreign_formats() -> list[OfferedFormat]:
     """Return the formats that other installed packages offer."""
-    found = []
-    for extension in installed(FORMATS):
-        try:
-            about, problem = _checked(extension).about, ""
-        except ExportError as err:
-            about, problem = "", str(err)
-        found.append(OfferedFormat(extension.name, extension.package, about, problem))
-    return found
+    return _CATALOGUE.foreign()
 
 
 def find_format(name: str) -> ExportFormat:
     """Return a format by its name. Raises ExportError for one that is not there, twice, or broken."""
-    if (ours := next((it for it in OURS if it.name == name), None)) is not None:
-        return ours
-    found = [extension for extension in installed(FORMATS) if extension.name == name]
-    if len(found) > 1:
-        raise ExportError(f"{name!r} is offered by {' and '.join(it.package for it in found)}; uninstall one")
-    if not found:
-        names = ", ".join(it.name for it in offered_formats())
-        raise ExportError(f"there is no format {name!r}; there are {names}")
-    return _checked(found[0])
-
-
-def _checked(extension: Extension) -> ExportFormat:
-    """Load a format of another package. Raises ExportError."""
-    from orchestrator.extensions import ExtensionBroken
-
-    if any(it.name == extension.name for it in OURS):
-        raise ExportError(f"{extension.label} of {extension.package} has the name of a format of cellrig")
-    try:
-        found = extension.load()
-    except ExtensionBroken as err:
-        raise ExportError(str(err)) from err
-    if not isinstance(found, ExportFormat):
-        raise ExportError(f"{extension.label} of {extension.package} is a {type(found).__name__}, not an ExportFormat")
-    if found.name != extension.name:
-        raise ExportError(f"{extension.label} of {extension.package} calls itself {found.name!r}")
-    return found
+    return _CATALOGUE.find(name)

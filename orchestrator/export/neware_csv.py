@@ -30,6 +30,10 @@ STEP_TYPES = {
     "dv": "CV DChg",
     "cccv": "CCCV Chg",
     "cccd": "CCCV DChg",
+    "cp": "CP Chg",
+    "dp": "CP DChg",
+    "cr": "CR Chg",
+    "dr": "CR DChg",
     "rest": "Rest",
 }
 

@@ -14,7 +14,17 @@ from typing import Any
 
 from protocols.current_sign import Direction
 from protocols.program import CyclingSegment, Program, Rest, Segment
-from protocols.program_steps import CcCv, ConstantVoltage, RecordedStep, Step, longest, loops, recorded
+from protocols.program_steps import (
+    CcCv,
+    ConstantPower,
+    ConstantResistance,
+    ConstantVoltage,
+    RecordedStep,
+    Step,
+    longest,
+    loops,
+    recorded,
+)
 
 _LEAST_A = 0.1
 """Currents below are written in mA."""
@@ -115,6 +125,8 @@ def pybamm_text(step: RecordedStep) -> str:
     if isinstance(step, ConstantVoltage):
         ends = [] if step.until.current_a is None else [_current(step.until.current_a)]
         return _joined(f"Hold at {_number(step.voltage_v)} V{lasting}", ends)
+    if isinstance(step, ConstantPower | ConstantResistance):
+        return _loaded(step, lasting)
     word = "Charge" if step.direction is Direction.CHARGE else "Discharge"
     text = f"{word} at {_current(abs(step.current_a))}{lasting}"
     target_v = step.target_v
@@ -124,6 +136,15 @@ def pybamm_text(step: RecordedStep) -> str:
     # Two steps to PyBaMM: it refuses the text, which is better than half of what was done.
     ends = [] if step.until.current_a is None else [_current(step.until.current_a)]
     return f"{told}, then {_joined(f'hold at {_number(step.voltage_v)} V', ends)}"
+
+
+def _loaded(step: ConstantPower | ConstantResistance, lasting: str) -> str:
+    """Return a step of constant power or resistance in the words of a PyBaMM experiment."""
+    word = "Charge" if step.direction is Direction.CHARGE else "Discharge"
+    held = (
+        f"{_number(step.resistance_ohm)} Ohm" if step.resistance_ohm is not None else f"{_number(step.power_w or 0)} W"
+    )
+    return _joined(f"{word} at {held}{lasting}", [] if step.target_v is None else [f"{_number(step.target_v)} V"])
 
 
 def _joined(text: str, ends: list[str]) -> str:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import polars as pl
 
-CHARGING = ("cc", "cv", "cccv")
-DISCHARGING = ("dc", "dv", "cccd")
+CHARGING = ("cc", "cv", "cccv", "cp", "cr")
+DISCHARGING = ("dc", "dv", "cccd", "dp", "dr")
 
 
 def direction() -> pl.Expr:

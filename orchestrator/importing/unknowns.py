@@ -18,8 +18,8 @@ from orchestrator.tables.columns import sample_schema
 if TYPE_CHECKING:
     import polars as pl
 
-CHARGES = ("cc", "cv", "cccv", "cp", "cpcv")
-DISCHARGES = ("dc", "dv", "cccd", "dp", "dpcv")
+CHARGES = ("cc", "cv", "cccv", "cp", "cpcv", "cr")
+DISCHARGES = ("dc", "dv", "cccd", "dp", "dpcv", "dr")
 """The tester's words (docs/store.md) for steps of one direction."""
 
 TIME_DECIMALS = 6

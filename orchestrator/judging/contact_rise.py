@@ -62,7 +62,7 @@ class ContactRise:
         if sample.time_s - before.time_s > EDGE_S:
             self._before = None
             return None
-        set_a = step.largest_a or 0.0
+        set_a = step.usual_a or 0.0
         if step.purpose is Purpose.CHECK or abs(sample.current_a) < FLOWS * set_a:
             return None
         self._before = None

@@ -142,9 +142,11 @@ def beyond_absolute(limits: Limits, trace: Trace) -> Finding | None:
 class StepWindow:
     """The allowed values of one step's samples: a current band, and the longest time and largest charge.
 
-    A galvanostatic step's current is the set value +- max(5 %, 0.1 % of the range) (faults B08). Time and charge may
-    pass the tester's own end of the step by 5 %: then the tester did not end it (faults B06). Where a current is set, a
-    magnitude up to ``no_current_a``, 0.1 % of the range and at most a tenth of the set value, is a reading of none.
+    A galvanostatic step's current is the set value +- max(5 %, 0.1 % of the range) (faults B08), that of a constant
+    power or resistance between those that both ends of the voltages give, 5 % and 0.1 % of the range wider. Time and
+    charge may pass the tester's own end of the step by 5 %: then the tester did not end it (faults B06). Where a
+    current is set, a magnitude up to ``no_current_a``, 0.1 % of the range and at most a tenth of the set value, is a
+    reading of none.
 
     Until ``overshoot_s`` the voltage may be beyond the host's limit on the side of the step's cutoff, 1 above and -1
     below, 0 for a step without: the tester looks for the end of a step once in its time resolution (faults B06), and
@@ -186,10 +188,16 @@ def step_windows(segment: CyclingSegment, envelope: ChannelEnvelope) -> dict[int
     windows = {}
     for number, step in recorded(segment.steps):
         low_a, high_a, no_current_a = -host_a, host_a, -inf
-        set_a = step.constant_a
+        set_a, least_a, most_a = step.constant_a, step.least_a, step.largest_a
+        full_scale_a = _full_scale_a(envelope, most_a or 0.0)
+        if set_a is None and least_a and most_a:
+            # It follows from the voltage, and so lies between what both ends of the voltages give.
+            sizes = least_a - CURRENT_MARGIN * least_a, most_a + CURRENT_MARGIN * most_a
+            margin_a = RANGE_MARGIN * full_scale_a
+            low_a, high_a = sizes[0] - margin_a, sizes[1] + margin_a
+            if step.direction is Direction.DISCHARGE:
+                low_a, high_a = -high_a, -low_a
         if set_a:
-            fitting = [r.high_a for r in envelope.current_ranges if r.high_a >= abs(set_a)]
-            full_scale_a = min(fitting, default=envelope.current_ranges[-1].high_a)
             no_current_a = min(RANGE_MARGIN * full_scale_a, NO_CURRENT_PART * abs(set_a))
             margin_a = max(CURRENT_MARGIN * abs(set_a), RANGE_MARGIN * full_scale_a)
             low_a, high_a = set_a - margin_a, set_a + margin_a
@@ -206,6 +214,12 @@ def step_windows(segment: CyclingSegment, envelope: ChannelEnvelope) -> dict[int
             0 if not ends_by_voltage else 1 if step.direction is Direction.CHARGE else -1,
         )
     return windows
+
+
+def _full_scale_a(envelope: ChannelEnvelope, current_a: float) -> float:
+    """Return the full scale of the smallest range that holds a magnitude of current."""
+    fitting = [r.high_a for r in envelope.current_ranges if r.high_a >= current_a]
+    return min(fitting, default=envelope.current_ranges[-1].high_a)
 
 
 class LimitWatch:

@@ -79,7 +79,7 @@ def passage(step: PoweredStep, executed: ExecutedStep, guards: Guards, limits: L
     """Return what an executed step shows of the circuit; None where somebody else ended it."""
     if executed.end_reason is EndReason.EXTERNAL:
         return None
-    set_a, duration_s = step.largest_a or 0.0, executed.duration_s
+    set_a, duration_s = step.usual_a or 0.0, executed.duration_s
     set_s = expected_s(step)
     is_early = duration_s <= ONCE_S if set_s is None else duration_s < guards.early_cutoff_fraction * set_s
     if step.holds_voltage:
@@ -125,7 +125,7 @@ class OpenCircuitWatch:
     def feed(self, step: PoweredStep, executed: ExecutedStep, segment: CyclingSegment) -> list[Finding]:
         """Judge the next powered step; ``executed`` bears the run's times."""
         shows = passage(step, executed, segment.guards, segment.limits)
-        direction, current_a = step.direction, step.largest_a
+        direction, current_a = step.direction, step.usual_a
         if shows is None or current_a is None:
             return []
         self._number += 1
@@ -220,7 +220,7 @@ class OpenCircuitWatch:
         """Return whether nothing has passed in the run yet, in either direction, and no smaller current is to come."""
         if self._has_passed or not _both_ways(row, Passage.AT_ONCE):
             return False
-        currents_a = [step.largest_a for _, step in powered(segment.steps) if step.purpose is Purpose.RECIPE]
+        currents_a = [step.usual_a for _, step in powered(segment.steps) if step.purpose is Purpose.RECIPE]
         least_a = min((size for size in currents_a if size), default=0.0)
         return _SAME_CURRENT * min(turn.current_a for turn in row) <= least_a
 

@@ -51,7 +51,7 @@ class PolarisationDrift:
         if before is None or self._before is None or before[0].direction is step.direction:
             return None
         volts = _polarisation_v(before, self._before)
-        current_a = step.largest_a
+        current_a = step.usual_a
         if volts is None or current_a is None or step.direction is None:
             return None
         at = self._state_of_charge(begun_ah, before[1], executed)
@@ -91,7 +91,7 @@ class PolarisationDrift:
 def _polarisation_v(before: tuple[PoweredStep, ExecutedStep], now: tuple[PoweredStep, ExecutedStep]) -> float | None:
     """Return half of the difference of two steps' mean voltages; None where they do not belong together."""
     (one, ran), (other, then) = before, now
-    one_a, other_a = one.largest_a, other.largest_a
+    one_a, other_a = one.usual_a, other.usual_a
     if not one_a or not other_a or abs(one_a - other_a) > SAME_CURRENT * other_a:
         return None
     if ran.mean_voltage_v is None or then.mean_voltage_v is None:

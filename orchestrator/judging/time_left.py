@@ -256,6 +256,6 @@ def _foretold(program: Program, leaves: Sequence[dict[int, _Leaf]]) -> set[int]:
 
 def _set_s(step: RecordedStep) -> float:
     """Return when a step ends by its set time or charge; infinite without either."""
-    until, largest_a = step.until, step.largest_a
-    by_charge_s = until.capacity_ah * 3600 / largest_a if until.capacity_ah is not None and largest_a else inf
+    until, usual_a = step.until, step.usual_a
+    by_charge_s = until.capacity_ah * 3600 / usual_a if until.capacity_ah is not None and usual_a else inf
     return min(inf if until.time_s is None else until.time_s, by_charge_s)

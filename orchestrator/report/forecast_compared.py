@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import isfinite
+from math import isfinite, nan
 from statistics import mean
 
+from drivers.interfaces import EndReason
+from orchestrator.judging.steps import ExecutedStep
 from orchestrator.store import Store
 from orchestrator.tables.run_data import RunData
+from protocols.branches import StepEnd
 from protocols.forecast import forecast
+from protocols.program import CyclingSegment, Segment
 from protocols.step_forecast import StepAhead, steps_ahead
+
+_MEASURED = "its end"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +54,7 @@ def compared(store: Store, run_id: str) -> list[Compared]:
     charge_ah = sum(step.executed.capacity_ah for step in data.steps)
     records = sum(store.sample_count(test.row.id) for test in data.tests)
     return [
-        Compared("duration_h", ahead.expected_duration_s / 3600, data.duration_s / 3600),
+        Compared("duration_h", ahead.expected_duration_s / 3600, data.elapsed_s / 3600),
         Compared("charge_mah", ahead.charge_ah * 1000, charge_ah * 1000),
         Compared("records", ahead.records, records),
         Compared("cycles", ahead.cycles, len(data.cycles)),
@@ -59,14 +65,27 @@ def steps_compared(store: Store, run_id: str) -> list[StepCompared]:
     """Give each step of a run's program, as ``steps_ahead`` tells it, with what its executions did."""
     data = RunData(store, run_id)
     found: dict[tuple[int, int], list[tuple[float, float, float, str]]] = {}
+    ended_s = 0.0
     for test, steps in data.steps_by_test:
+        began_s, ended_s = ended_s or data.began_unix_s(test), data.ended_unix_s(test)
+        if test.row.is_measurement:
+            # One step, whatever it records; the rest before it, which is foretold with it, is in no test.
+            found.setdefault((test.row.segment + 1, 0), []).append((ended_s - began_s, 0.0, nan, _MEASURED))
+            continue
         for step in steps:
             executed = step.executed
             last = next(iter(store.samples(test.row.id, executed.last_sequence - 1, 1)), None)
-            end_v = float("nan") if last is None else last.voltage_v
-            did = (executed.duration_s, executed.capacity_ah, end_v, executed.end_reason.value)
+            end_v = nan if last is None else last.voltage_v
+            ended_by = _ended_by(data.program.segments[test.row.segment], executed)
+            did = (executed.duration_s, executed.capacity_ah, end_v, ended_by)
             found.setdefault((test.row.segment + 1, executed.step), []).append(did)
     return [_step(ahead, _of(ahead, found)) for ahead in steps_ahead(data.program)]
+
+
+def _ended_by(segment: Segment, executed: ExecutedStep) -> str:
+    """Name the end of an executed step; one that the host watched for is the host's, and no stranger's."""
+    watched = isinstance(segment, CyclingSegment) and bool(segment.ends)
+    return str(StepEnd.HOST) if watched and executed.end_reason is EndReason.EXTERNAL else executed.end_reason.value
 
 
 _Did = list[tuple[float, float, float, str]]
@@ -74,16 +93,13 @@ _Did = list[tuple[float, float, float, str]]
 
 def _of(ahead: StepAhead, found: dict[tuple[int, int], _Did]) -> _Did:
     """Give what the executions of a step did: those of its number in all of its tests."""
-    tests, _, number = ahead.where.rpartition(".")
-    if not number.isdigit():
-        return []
+    tests, _, number = (f"{ahead.where}.0" if ahead.is_measurement else ahead.where).rpartition(".")
     first, _, last = tests.partition("-")
     numbers = range(int(first or 1), int(last or first or 1) + 1)
     return [did for test in numbers for did in found.get((test, int(number)), [])]
 
 
 def _step(ahead: StepAhead, did: _Did) -> StepCompared:
-    nan = float("nan")
     if not did:
         return StepCompared(ahead, 0, nan, nan, nan, ())
     reasons = [reason for *_, reason in did]

@@ -22,6 +22,10 @@ STEP_TYPES = {
     "dv": "CV_DCH",
     "cccv": "CCCV_CHG",
     "cccd": "CCCV_DCH",
+    "cp": "CP_CHG",
+    "dp": "CP_DCH",
+    "cr": "CR_CHG",
+    "dr": "CR_DCH",
     "rest": "REST",
 }
 """The tester's word and that of BDF; a word that is not here stays as the tester said it."""

@@ -128,6 +128,11 @@ class RunData:
         return self.tests[-1].end_s if self.tests else 0.0
 
     @property
+    def elapsed_s(self) -> float:
+        """Seconds by the clock from its first record to its newest, with measurements, rests between, interruptions."""
+        return self.ended_unix_s(self.tests[-1]) - self.began_unix_s(self.tests[0]) if self.tests else 0.0
+
+    @property
     def temperature_degc(self) -> float | None:
         """The temperature of the cell's place at the run's newest record; None where nobody measured it."""
         recorded = [test for test in self.tests if test.last is not None]
@@ -290,6 +295,10 @@ class RunData:
     def _measured_spans(self) -> dict[int, tuple[float, float]]:
         rows = self.store.measurements(self.run.run_id)
         return {row.test: (row.started_unix_s, row.ended_unix_s) for row in rows}
+
+    def ended_unix_s(self, test: RunTest) -> float:
+        """Return when a test has ended, or its newest record was made, by its instrument's clock."""
+        return self._span(test)[1]
 
     def began_unix_s(self, test: RunTest) -> float:
         """Return when a test began to record, by its instrument's clock."""

@@ -14,7 +14,8 @@ from pydantic import Field, model_validator
 from protocols.current_sign import Direction
 from protocols.field_types import Count, FileModel, problem
 from protocols.quantities import Quantity, Voltage, parse_quantity
-from protocols.recipe_steps import RecipeStep, RecordRule
+from protocols.recipe_steps import RecipeStep
+from protocols.step_ends import RecordRule
 from protocols.temperature import TemperatureField
 
 Times = Annotated[Count, Field(ge=1, le=1000)]

@@ -8,7 +8,8 @@ from protocols.blocks.block import FAST, WindowBlock
 from protocols.blocks.plain_steps import constant_current, rest
 from protocols.current_sign import Direction
 from protocols.quantities import Current, Duration, parse_quantity
-from protocols.recipe_steps import RecipeStep, RecordRule
+from protocols.recipe_steps import RecipeStep
+from protocols.step_ends import RecordRule
 from protocols.value_lists import Values
 
 

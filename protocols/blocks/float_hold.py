@@ -9,7 +9,8 @@ from protocols.blocks.plain_steps import constant_current, constant_voltage, loo
 from protocols.conditions import CapacityOrShare, ConditionBlock
 from protocols.current_sign import Direction
 from protocols.quantities import Current, Duration, parse_quantity
-from protocols.recipe_steps import RecipeStep, RecordRule
+from protocols.recipe_steps import RecipeStep
+from protocols.step_ends import RecordRule
 
 
 class FloatBlock(WindowBlock):

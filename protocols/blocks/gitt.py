@@ -11,7 +11,8 @@ from protocols.blocks.plain_steps import constant_current, loop, repeat, rest
 from protocols.current_sign import Direction
 from protocols.field_types import Flag, problem
 from protocols.quantities import Charge, Current, Duration, Voltage, parse_quantity
-from protocols.recipe_steps import RecipeStep, RecordRule
+from protocols.recipe_steps import RecipeStep
+from protocols.step_ends import RecordRule
 
 
 class GittBlock(Block):

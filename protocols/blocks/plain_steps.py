@@ -12,14 +12,11 @@ from protocols.recipe_steps import (
     CcCvStep,
     ConstantCurrentStep,
     ConstantVoltageStep,
-    CurrentUntil,
     RecipeStep,
-    RecordRule,
     RepeatStep,
     RestStep,
-    RestUntil,
-    VoltageUntil,
 )
+from protocols.step_ends import CurrentUntil, RecordRule, RestUntil, VoltageUntil
 
 
 def rest(

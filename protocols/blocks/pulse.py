@@ -9,7 +9,8 @@ from protocols.blocks.plain_steps import constant_current, repeat, rest
 from protocols.current_sign import Direction
 from protocols.field_types import Flag
 from protocols.quantities import Current, Duration, Quantity
-from protocols.recipe_steps import RecipeStep, RecordRule
+from protocols.recipe_steps import RecipeStep
+from protocols.step_ends import RecordRule
 from protocols.value_lists import Values
 
 

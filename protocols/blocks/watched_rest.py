@@ -11,7 +11,8 @@ from protocols.blocks.plain_steps import loop, rest
 from protocols.conditions import ConditionBlock, Drift, ThenText
 from protocols.field_types import problem
 from protocols.quantities import Duration, Voltage, parse_quantity
-from protocols.recipe_steps import RecipeStep, RecordRule
+from protocols.recipe_steps import RecipeStep
+from protocols.step_ends import RecordRule
 
 _CLOSE = RecordRule(every=parse_quantity("1 min"), on_voltage_change=parse_quantity("1 mV"))
 _LOOKS_MAX = 1000

@@ -31,7 +31,7 @@ def _listed(value: object) -> object:
 
 Texts = Annotated[
     tuple[Scalar, ...],
-    BeforeValidator(_listed, json_schema_input_type=str | list[str]),
+    BeforeValidator(_listed, json_schema_input_type=Scalar | list[Scalar]),
     Field(min_length=1, max_length=1000),
 ]
 

@@ -15,6 +15,8 @@ def plain_text(root: Node) -> str:
     for key, node in root.value.items() if isinstance(root.value, dict) else ():
         if key == "steps" and isinstance(node.value, list):
             lines += ["steps:", *_steps(node.value, "")]
+        elif isinstance(node.value, dict) and len(f"{key}: {_flow(node)}") > _WIDTH:
+            lines += [f"{key}:", *(f"  {inner}: {_flow(one)}" for inner, one in node.value.items())]
         else:
             lines.append(f"{key}: {_flow(node)}")
     return "".join(f"{line}\n" for line in lines)

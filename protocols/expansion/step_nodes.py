@@ -10,7 +10,9 @@ from protocols.yaml_document import Node
 
 # Has neither a temperature nor limits: a person is asked.
 _ASKS = "prompt"
-_RECORDED = frozenset({"rest", "constant_current", "constant_voltage", "cc_cv"})
+_RECORDED = frozenset(
+    {"rest", "constant_current", "constant_voltage", "cc_cv", "constant_power", "constant_resistance"}
+)
 
 
 def made(step: RecipeStep, line: int, file: str | None) -> Node:

@@ -82,6 +82,7 @@ class Copper:
     """The lithium on the copper of a Li/Cu cell, as its steps set it; never less than nothing.
 
     ``most_ah``: what the counter electrode holds. Raises Unproven where a step without a voltage strips more than that.
+    A strip that its voltage may end takes nothing for certain; where it did not, ``stripped_whole`` tells what is left.
     """
 
     def __init__(self, most_ah: Fraction) -> None:
@@ -115,6 +116,16 @@ class Copper:
                 "When that is gone the electrolyte is oxidised until the host's limit: give it an end voltage.",
             )
         return Interval(before.low - stripped, before.high - stripped)
+
+
+def stripped_whole(behind: Interval, effect: Effect) -> Interval:
+    """Give what is on the copper behind a strip that its own charge has ended, where its voltage might have.
+
+    ``behind`` is what the walk counts where either may have ended it.
+    """
+    if effect.set_ah is None or effect.set_ah <= 0:
+        return behind
+    return Interval(behind.low, max(Fraction(0), behind.high - effect.set_ah))
 
 
 Guard = Drift | Foils | Copper

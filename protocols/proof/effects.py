@@ -89,15 +89,18 @@ def effect_of(where: str, step: RecordedStep) -> Effect:
 def _powered(where: str, step: PoweredStep) -> Effect:
     largest = step.largest_a
     if largest is None:
-        raise unproven(Rule.CURRENT, where, "a held voltage without a current limit", "Its current has no bound.")
+        what = "a held voltage without a current limit" if step.holds_voltage else "a load without its voltages"
+        raise unproven(Rule.CURRENT, where, what, "Its current has no bound.")
     current = Fraction(largest)
     until, ceiling = step.until, step.ceiling
-    # The time in which a constant current passes a charge is exact; of a falling current it is at least that.
+    # The time in which a constant current passes a charge is exact; of a falling current it is at least that. A current
+    # that follows from a voltage inside the limits takes longest where it is least.
     is_constant = step.constant_a is not None
     times = [Fraction(time_s) for time_s in (until.time_s, ceiling.time_s) if time_s is not None]
     charges = [Fraction(charge_ah) for charge_ah in (until.capacity_ah, ceiling.capacity_ah) if charge_ah is not None]
-    if is_constant:
-        times += [charge * _SECONDS_PER_HOUR / current for charge in charges]
+    least = step.least_a
+    if least:
+        times += [charge * _SECONDS_PER_HOUR / Fraction(least) for charge in charges]
     if not times:
         ends = "It ends at its voltage or its current only, and a cell may never get there"
         raise unproven(Rule.ENDS, where, "no bound on its time", f"{ends}: the current would flow for ever.")

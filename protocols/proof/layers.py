@@ -6,6 +6,7 @@ from itertools import pairwise
 from math import isfinite
 
 from protocols.cell import SYMMETRIC, on_wrong_side
+from protocols.current_sign import Direction
 from protocols.program import CyclingSegment, Limits, MeasurementSegment, PoweredStep, Program, VoltageBand
 from protocols.program_steps import powered
 from protocols.proof.findings import Rule, unproven
@@ -56,6 +57,16 @@ def _inside(where: str, step: PoweredStep, limits: Limits, host: VoltageBand) ->
     if target_v is not None and not host.low_v < target_v < host.high_v:
         story = f"The host stops the run at {_volts(host)}: before the step ends, or as soon as it does."
         raise unproven(Rule.VOLTAGE, where, f"goes to {target_v:g} V", story)
+    low_v, high_v = step.ceiling.low_v, step.ceiling.high_v
+    if (step.power_w is not None or step.resistance_ohm is not None) and target_v is not None:
+        # Its bounds of current are those of the voltages that its cell may have: no fewer than the limits let it have.
+        bands = (host.low_v, target_v) if step.direction is Direction.CHARGE else (target_v, host.high_v)
+        if low_v is None or high_v is None or not 0 < low_v <= bands[0] or high_v < bands[1]:
+            what = f"a current reckoned for {low_v} to {high_v} V"
+            story = (
+                f"The cell may be anywhere between {bands[0]:g} and {bands[1]:g} V, with a current outside the bounds."
+            )
+            raise unproven(Rule.CURRENT, where, what, story)
     if largest_a is not None and largest_a > limits.host_current_a:
         what = f"a current of {largest_a * 1e3:.4g} mA"
         raise unproven(Rule.CURRENT, where, what, f"The host stops the run at {limits.host_current_a * 1e3:.4g} mA.")

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from fractions import Fraction
 
-from protocols.branches import HostEnd
+from protocols.branches import HostEnd, StepEnd
 from protocols.by_identity import Same
 from protocols.cell import SYMMETRIC, Cell, CellKind, kind_defaults
 from protocols.execution_order import Leaf, Node, nest
@@ -29,7 +29,7 @@ from protocols.program import (
     VoltageBand,
 )
 from protocols.program_steps import powered, recorded
-from protocols.proof.drift import UNGUARDED_PART, Copper, Drift, Foils, Guard, walk
+from protocols.proof.drift import UNGUARDED_PART, Copper, Drift, Foils, Guard, stripped_whole, walk
 from protocols.proof.effects import Effect, effect_of
 from protocols.proof.findings import CounterExample, Proof, Rule, Unproven, unproven
 from protocols.proof.intervals import Interval
@@ -106,8 +106,25 @@ class _Prover:
                 effect, behind = self._cycling(where, segment, before)
             total = total.then(effect.or_less() if index in ways.passed_over else effect)
             for there in ways.behind(index):
-                counted[there] = behind if there not in counted else counted[there] | behind
+                came = self._by_charge(index, behind) if there == index + 1 else behind
+                counted[there] = came if there not in counted else counted[there] | came
         return total
+
+    def _by_charge(self, index: int, behind: Interval) -> Interval:
+        """Give what is counted where a run goes on with the next segment, though at a voltage it leaves.
+
+        A reservoir on copper is cycled until a strip meets its voltage: where the run goes on, the strip was whole.
+        """
+        segment = self._program.segments[index]
+        # Another condition that leads on, too, may hold first.
+        goes_on = any(branch.to == index + 1 for branch in segment.after)
+        leaves = not goes_on and any(branch.reason is StepEnd.VOLTAGE for branch in segment.after)
+        if not leaves or not isinstance(segment, CyclingSegment) or self._program.cell.kind != CellKind.LI_CU:
+            return behind
+        number, step = recorded(segment.steps)[-1]
+        # The last step of a loop has ended earlier passes too, of which the branch has not seen the ends.
+        is_alone = number == len(segment.steps) and isinstance(step, PoweredStep)
+        return stripped_whole(behind, effect_of(f"step {number}", step)) if is_alone else behind
 
     def _cycling(self, where: str, segment: CyclingSegment, counted: Interval) -> tuple[Effect, Interval]:
         """Prove a segment, and give its effect and what the guard of its cell counts behind it."""

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from simulators.cells.model import CellModel
+from simulators.neware.load import Load
 from simulators.neware.schedule import TICKS_PER_S, UnitRatings
 
 T = TypeVar("T")
@@ -25,6 +26,9 @@ _HOLD_CHANGE = 0.1
 _HOLD_LEAST_A = 1e-9
 """It may change by so much whatever it is: the resolution of a program's currents (reference 5.2). A float of a day is
 not stepped at 10 Hz because its current nears zero."""
+
+_LOAD_CHANGE = 0.02
+"""Under a load the current may change by this part of itself in one interval."""
 
 _TOO_MUCH = 1.000001
 """A held voltage draws more than the limit when the current is above it by more than rounding."""
@@ -41,7 +45,7 @@ class Drive:
 
     __slots__ = (
         "_before", "_next_current_a", "_next_voltage_v", "_ratings", "_through_a", "cell", "changed_tick", "charge_ah",
-        "current_a", "end_tick", "energy_wh", "high", "hold_v", "holding", "low", "set_a", "tick", "voltage_v",
+        "current_a", "end_tick", "energy_wh", "high", "hold_v", "holding", "load", "low", "set_a", "tick", "voltage_v",
     )  # fmt: skip
 
     def __init__(self, cell: CellModel, ratings: UnitRatings, tick: int) -> None:
@@ -55,12 +59,14 @@ class Drive:
         self.charge_ah = self.energy_wh = 0.0
         self.command(0.0, None)
 
-    def command(self, set_a: float, hold_v: float | None) -> None:
+    def command(self, set_a: float, hold_v: float | None, load: Load | None = None) -> None:
         """Drive this current (signed, 0 is rest) from now on, but hold ``hold_v`` where the current would pass it.
 
-        Without ``hold_v`` the unit's compliance voltage takes its place. Bounds are left open: set them afterwards.
+        Without ``hold_v`` the unit's compliance voltage takes its place. With a ``load`` the current follows from the
+        voltage, up to ``set_a``. Bounds are left open: set them afterwards.
         """
         self.set_a = set_a
+        self.load = load
         self.hold_v = hold_v
         self.changed_tick = self.tick
         self.low, self.high = -math.inf, math.inf
@@ -69,12 +75,13 @@ class Drive:
             self.current_a = 0.0
             self.voltage_v = self._visible(self.cell.voltage_v(0.0))
             return
-        natural_v = self.cell.voltage_v(set_a)
+        driven_a = self._driven_current()
+        natural_v = self.cell.voltage_v(driven_a)
         target_v = self.target_v
         if natural_v >= target_v if set_a > 0 else natural_v <= target_v:
             self.hold()
         else:
-            self.current_a, self.voltage_v = set_a, natural_v
+            self.current_a, self.voltage_v = driven_a, natural_v
 
     @property
     def target_v(self) -> float:
@@ -94,8 +101,8 @@ class Drive:
         """Change back to constant current: the held voltage asks for more than the limit."""
         self.holding = False
         self.changed_tick = self.tick
-        self.current_a = self.set_a
-        self.voltage_v = self._visible(self.cell.voltage_v(self.set_a))
+        self.current_a = self._driven_current()
+        self.voltage_v = self._visible(self.cell.voltage_v(self.current_a))
 
     @property
     def most_a(self) -> float:
@@ -126,6 +133,9 @@ class Drive:
         self._before = cell.snapshot()
         if self.holding:
             self.end_tick = self.tick + self._look_holding(span)
+            return self.end_tick
+        if self.load is not None:
+            self.end_tick = self.tick + self._look_loaded(span)
             return self.end_tick
         cell.advance(span / TICKS_PER_S, self.current_a)
         return self.look_back(self._before, span, cell.voltage_v(self.current_a))
@@ -176,7 +186,8 @@ class Drive:
             if self.holding:
                 self._next_voltage_v, self._next_current_a = self.voltage_v, self._held_current(self.voltage_v)
             else:
-                self._next_voltage_v = self.cell.voltage_v(self.current_a)
+                self._next_current_a = self._driven_current()
+                self._next_voltage_v = self.cell.voltage_v(self._next_current_a)
             self.end_tick = tick
             self.commit()
         self.end_tick = None
@@ -213,6 +224,41 @@ class Drive:
         """Return the current at the held voltage; a charge never sinks and a discharge never sources."""
         current_a = self.cell.current_a(voltage_v)
         return max(0.0, current_a) if self.set_a > 0 else min(0.0, current_a)
+
+    def _driven_current(self) -> float:
+        """Return the current that is driven now: the set one, or what follows from the voltage."""
+        return self.set_a if self.load is None or self.set_a == 0.0 else self.load.current_a(self.cell, self.set_a)
+
+    def _look_loaded(self, span: int) -> int:
+        """Step under a load: predict, then pass the mean of both ends' currents; return the ticks gone."""
+        first_a = self.current_a
+        while True:
+            self.cell.advance(span / TICKS_PER_S, first_a)
+            last_a = self._driven_current()
+            if span == 1 or abs(last_a - first_a) <= _LOAD_CHANGE * abs(first_a):
+                break
+            self.cell.restore(self._before)
+            span //= 2
+        slope = (last_a - first_a) / span
+        voltage_v = self._loaded_after(span, slope)
+        if span > 1 and (voltage_v >= self.high or voltage_v <= self.low):
+            before, after = 0, span
+            while after - before > 1:
+                middle = (before + after) // 2
+                voltage_v = self._loaded_after(middle, slope)
+                before, after = (before, middle) if not self.low < voltage_v < self.high else (middle, after)
+            span = after
+            self._loaded_after(span, slope)
+        return span
+
+    def _loaded_after(self, span: int, slope: float) -> float:
+        """Pass a current that changes by ``slope`` for ``span`` ticks from the interval's start; give the voltage."""
+        self.cell.restore(self._before)
+        self._through_a = self.current_a + 0.5 * slope * span
+        self.cell.advance(span / TICKS_PER_S, self._through_a)
+        self._next_current_a = self._driven_current()
+        self._next_voltage_v = self.cell.voltage_v(self._next_current_a)
+        return self._next_voltage_v
 
     def _look_holding(self, span: int) -> int:
         """Step at a held voltage: predict, then pass the mean of both ends' currents; return the ticks gone."""

@@ -260,7 +260,7 @@ class Commands:
         path = self._local_path((asked.text or "").strip())
         try:
             data = read_small(path, _MAX_STEP_FILE_BYTES)
-            return as_taken(read_schedule(data, self._tester.channel(name).unit.ratings), self._quirks)
+            return as_taken(read_schedule(data, self._tester.channel(name).unit.ratings, self._quirks), self._quirks)
         except (OSError, ValueError, ScheduleError):
             return None
 

@@ -92,8 +92,8 @@ class Recorder:
             return
         self._last_tick = tick
         readings = self._readings
-        if drive.holding:
-            readings.choose_range(drive.current_a, step.range_a, held=True)
+        if drive.holding or drive.load is not None:
+            readings.choose_range(drive.current_a, step.range_a, held=drive.holding)
         if at_cutoff:
             voltage_v, current_a = readings.read_at_cutoff(drive.voltage_v, drive.current_a, gone, step.direction)
         else:
@@ -112,7 +112,7 @@ class Recorder:
         that ends after ``stop_tick``, or that crosses a bound: at that one the drive has looked then.
         """
         interval, test, cell = step.records.interval_ticks, self.test, drive.cell
-        if test is None or drive.holding or interval is None:
+        if test is None or drive.holding or drive.load is not None or interval is None:
             return
         own: Walk | None = getattr(cell, "walk", None)
         walk, most = (partial(walk_by_intervals, cell), 1) if own is None else (own, _WALKED)

@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import IntEnum
 
+from simulators.neware.load import Load
+
 TICKS_PER_S = 10
 """The tester samples at 10 Hz; all its times are whole tenths of a second [1.2]."""
 
@@ -23,6 +25,9 @@ class StepKind(IntEnum):
     LOOP = 5
     END = 6
     CCCV_CHARGE = 7
+    CP_DISCHARGE = 8
+    CP_CHARGE = 9
+    CR_DISCHARGE = 10
     PAUSE = 13
     CV_DISCHARGE = 19
     CCCV_DISCHARGE = 20
@@ -35,16 +40,21 @@ STEP_TYPE_TEXT = {
     StepKind.REST: "rest",
     StepKind.END: "end",
     StepKind.CCCV_CHARGE: "cccv",
+    StepKind.CP_DISCHARGE: "dp",
+    StepKind.CP_CHARGE: "cp",
+    StepKind.CR_DISCHARGE: "dr",
     StepKind.PAUSE: "pause",
     StepKind.CV_DISCHARGE: "dv",
     StepKind.CCCV_DISCHARGE: "cccd",
 }
 """Live and record strings of step types [6.2]."""
 
-CHARGES = frozenset({StepKind.CC_CHARGE, StepKind.CV_CHARGE, StepKind.CCCV_CHARGE})
-DISCHARGES = frozenset({StepKind.CC_DISCHARGE, StepKind.CV_DISCHARGE, StepKind.CCCV_DISCHARGE})
+POWERS = frozenset({StepKind.CP_CHARGE, StepKind.CP_DISCHARGE})
+LOADS = POWERS | {StepKind.CR_DISCHARGE}
+CHARGES = frozenset({StepKind.CC_CHARGE, StepKind.CV_CHARGE, StepKind.CCCV_CHARGE, StepKind.CP_CHARGE})
+DISCHARGES = frozenset({StepKind.CC_DISCHARGE, StepKind.CV_DISCHARGE, StepKind.CCCV_DISCHARGE}) | (LOADS - CHARGES)
 CONSTANT_CURRENT = frozenset({StepKind.CC_CHARGE, StepKind.CC_DISCHARGE})
-HOLDS_VOLTAGE = (CHARGES | DISCHARGES) - CONSTANT_CURRENT
+HOLDS_VOLTAGE = (CHARGES | DISCHARGES) - CONSTANT_CURRENT - LOADS
 
 
 class ScheduleError(ValueError):
@@ -116,6 +126,7 @@ class Step:
     stop_current_a: float | None = None
     duration_ticks: int | None = None
     capacity_ah: float | None = None
+    load: Load | None = None
     range_a: float | None = None
     loop_start: int = 0
     loop_count: int = 0
@@ -167,6 +178,15 @@ def _check_loops(loops: list[Step]) -> None:
             raise ScheduleError(f"step {loop.number}: loops cross")
 
 
+def _missing(step: Step) -> str:
+    """Return what the step's kind needs and the step has not; empty when it has all."""
+    if step.kind in LOADS:
+        return "" if step.load is not None else "power" if step.kind in POWERS else "resistance"
+    if step.current_a is None and step.kind not in (StepKind.CV_CHARGE, StepKind.CV_DISCHARGE):
+        return "current"
+    return "voltage" if step.voltage_v is None and step.kind in HOLDS_VOLTAGE else ""
+
+
 def _check_step(step: Step, ratings: UnitRatings) -> None:
     """One step has what its kind needs, an end, and values inside the unit's range."""
     where = f"step {step.number} ({step.kind.name})"
@@ -181,10 +201,8 @@ def _check_step(step: Step, ratings: UnitRatings) -> None:
         if step.duration_ticks is None:
             raise ScheduleError(f"{where}: a rest ends by time")
         return
-    if step.current_a is None and step.kind not in (StepKind.CV_CHARGE, StepKind.CV_DISCHARGE):
-        raise ScheduleError(f"{where}: no current")
-    if step.voltage_v is None and step.kind in HOLDS_VOLTAGE:
-        raise ScheduleError(f"{where}: no voltage")
+    if missing := _missing(step):
+        raise ScheduleError(f"{where}: no {missing}")
     if step.current_a is not None and not 0.0005 * min(ratings.ranges_a) <= step.current_a <= ratings.top_current_a:
         raise ScheduleError(f"{where}: {step.current_a} A is outside the unit's ranges")
     for value in (step.voltage_v, step.stop_voltage_v):

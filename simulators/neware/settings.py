@@ -73,6 +73,9 @@ class Quirks:
     ``start_on_busy``: a start on a channel that works is "refused", or "replaces" its test; ``missing_file``: one of no
     file is "refused", or "said ok" to, and nothing begins; ``single_client``: a second connection is not answered.
 
+    ``power_tag`` and ``resistance_tag`` are the names of a power and a resistance in step files, ``power_per_w`` and
+    ``resistance_per_ohm`` their units (sections 5.2 and 5.5 expect mW and mOhm).
+
     ``aux_temperature`` is the attribute in which an auxiliary temperature input at each cell shows (section 4.3 leaves
     its name open), in ``aux_units_per_k``; with ``aux_has_own_row`` in a row of its own. Empty: no input is mapped.
 
@@ -104,6 +107,10 @@ class Quirks:
     link_loss: str = "ride"
     negative_stop_volt: str = "obey"
     capacity_limit: str = "obey"
+    power_tag: str = "Power"
+    power_per_w: float = 1e3
+    resistance_tag: str = "Resistance"
+    resistance_per_ohm: float = 1e3
     start_on_busy: str = "refused"
     missing_file: str = "refused"
     holds_voltage_on_discharge: bool = True

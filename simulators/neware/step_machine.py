@@ -181,7 +181,7 @@ class StepMachine:
         """Put other terminals into the holder at ``tick``; whatever is driven goes on against them."""
         self._go_to(tick)
         self.drive.cell = cell
-        self.drive.command(self.drive.set_a, self.drive.hold_v)
+        self.drive.command(self.drive.set_a, self.drive.hold_v, self.drive.load)
         if self.step is not None and self.status is Status.WORKING:
             # Against an empty holder the drive is at its compliance at once, where only the current is waited for.
             self._watch.notice(self.drive)
@@ -260,7 +260,9 @@ class StepMachine:
         hold_v = None
         if step.kind in HOLDS_VOLTAGE and step.voltage_v is not None:
             hold_v = step.voltage_v + readings.held_offset_v
-        drive.command(step.direction * limit_a * self.trouble.current_factor, hold_v)
+        factor = self.trouble.current_factor
+        load = None if step.load is None else step.load.scaled(factor)
+        drive.command(step.direction * limit_a * (factor if load is None else 1.0), hold_v, load)
         readings.begin_step(drive.current_a, step.range_a, drive.holding)
         self._watch.notice(drive)
 

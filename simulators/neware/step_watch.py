@@ -16,6 +16,10 @@ _WHOLE = 1.0 - 1e-9
 """A capacity is reached at this part of it: the rest is rounding of sums."""
 
 
+_RISING = 0.9
+"""A current that follows from the voltage may rise on the way: it goes so far at once towards a charge."""
+
+
 class Watch:
     """The ends and protections of the running step, of none while nothing runs."""
 
@@ -56,7 +60,8 @@ class Watch:
         """Return the latest end of the next interval: a record, the step's time or charge, a protection's delay."""
         limit = min(self.deadline, record_tick)
         if self._charge_limit_ah < math.inf and drive.current_a:
-            limit = min(limit, drive.tick + max(1, self._ticks_of_charge(drive)))
+            ticks = self._ticks_of_charge(drive)
+            limit = min(limit, drive.tick + max(1, ticks if drive.load is None else int(ticks * _RISING)))
         if self.violated_tick is not None:
             due = self.violated_tick + (self._protection.delay_ticks or 0)
             limit = min(limit, due, drive.tick + TICKS_PER_S)
@@ -112,6 +117,7 @@ class Watch:
         bounds = [(1, limits.upper_voltage_v), (-1, limits.lower_voltage_v)]
         if sign:
             bounds += [(sign, step.stop_voltage_v if ends else None), (sign, drive.target_v)]
+            bounds += _bounds_of_load(drive, limits.upper_current_a if sign > 0 else limits.lower_current_a)
             if not self._ratings.negative_voltage:
                 bounds.append((-1, math.nextafter(self._floor_v(sign), -1.0)))
         return bounds
@@ -168,6 +174,13 @@ class Watch:
         if not step.direction or self._ratings.negative_voltage:
             return False
         return drive.voltage_v < self._floor_v(step.direction)
+
+
+def _bounds_of_load(drive: Drive, limit_a: float | None) -> list[tuple[int, float | None]]:
+    """Return the voltage at which a load passes a protection's current: a power below it, a resistance above."""
+    if drive.load is None or not limit_a:
+        return []
+    return [(1 if drive.load.power_w is None else -1, drive.load.voltage_at(abs(limit_a)))]
 
 
 def _cutoff_passed(step: Step, drive: Drive) -> bool:

@@ -9,13 +9,17 @@ from __future__ import annotations
 
 import math
 import re
+from dataclasses import replace
 from xml.etree.ElementTree import Element, ParseError
 
 from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import fromstring
 
+from simulators.neware.load import Load
 from simulators.neware.schedule import (
     DEFAULT_RECORDS,
+    LOADS,
+    POWERS,
     TICKS_PER_S,
     Protection,
     RecordRules,
@@ -25,13 +29,15 @@ from simulators.neware.schedule import (
     StepKind,
     UnitRatings,
 )
+from simulators.neware.settings import Quirks
 
 _DECLARED = re.compile(rb"""^\s*<\?xml[^>]*?encoding\s*=\s*["']([A-Za-z0-9_.-]+)["']""")
 _MS_PER_TICK = 1000 // TICKS_PER_S
 
 
-def read_schedule(data: bytes, ratings: UnitRatings) -> Schedule:
+def read_schedule(data: bytes, ratings: UnitRatings, quirks: Quirks | None = None) -> Schedule:
     """Read and check a step file; raise ``ScheduleError`` with the reason when the unit must not run it."""
+    quirks = quirks or Quirks()
     config = _parse(data).find("config")
     if config is None or config.get("type") != "Step File" or "BTS Client" not in config.get("client_version", ""):
         raise ScheduleError("not a step file of BTS Client")
@@ -45,7 +51,10 @@ def read_schedule(data: bytes, ratings: UnitRatings) -> Schedule:
     records = _records(config.find("Whole_Prt/Record")) or DEFAULT_RECORDS
     nominal_ah = _value(config, "Head_Info/MultCap", 3.6e6)
     schedule = Schedule(
-        steps=tuple(_step(element, n, general, records, nominal_ah) for n, element in enumerate(elements, 1)),
+        steps=tuple(
+            replace(_step(element, n, general, records, nominal_ah), load=_load(element, quirks))
+            for n, element in enumerate(elements, 1)
+        ),
         start_step=_start_step(config),
         remark=_text(config, "Head_Info/Remark"),
     )
@@ -143,6 +152,18 @@ def _records(element: Element | None) -> RecordRules | None:
         current_a=_positive(main, "Curr", 1e3) or None,
     )
     return None if rules == RecordRules() else rules
+
+
+def _load(element: Element, quirks: Quirks) -> Load | None:
+    """Read what a step holds instead of a current; None for another, and where it is not said or zero."""
+    kind, main = _whole(element.get("Step_Type"), "Step_Type"), element.find("Limit/Main")
+    if kind in POWERS:
+        power_w = _positive(main, quirks.power_tag, quirks.power_per_w)
+        return Load(power_w=power_w) if power_w else None
+    if kind in LOADS:
+        ohm = _positive(main, quirks.resistance_tag, quirks.resistance_per_ohm)
+        return Load(resistance_ohm=ohm) if ohm else None
+    return None
 
 
 def _step(element: Element, number: int, general: Protection, records: RecordRules, nominal_ah: float | None) -> Step:

@@ -1,8 +1,9 @@
-"""Programs of the field that read what cellrig exports, each in an environment of its own: they exclude one another.
+"""Programs of the field that read what cellrig exports, runs and recipes, each in an environment of its own.
 
-``python -m tests.readers`` makes the environments in the folder ``.readers``, and runs the tests of
-``tests/test_export_readers.py`` and ``tests/test_import_readers.py`` with them. Without them those tests are left out.
-A script here is run by the Python of its environment, knows nothing of cellrig, and prints what it has read as JSON.
+They exclude one another. ``python -m tests.readers`` makes the environments in the folder ``.readers``, and runs the
+tests of ``tests/test_export_readers.py``, ``test_import_readers.py`` and ``test_exchange_readers.py`` with them.
+Without them those tests are left out. A script here is run by the Python of its environment, knows nothing of cellrig,
+and prints what it has read as JSON.
 """
 
 from __future__ import annotations
@@ -22,13 +23,15 @@ READERS = {
     "duckdb": ("duckdb==2.0.1", (3, 11), (3, 14)),
     "navani": ("navani==0.1.22", (3, 11), (3, 13)),
     "newarenda": ("NewareNDA==2026.6.11", (3, 11), (3, 14)),
+    "pybamm": ("pybamm==26.10.1.1", (3, 11), (3, 14)),
     "pyprobe": ("PyProBE-Data==2.6.1", (3, 11), (3, 13)),
+    "unicycler": ("aurora-unicycler==0.4.6", (3, 11), (3, 15)),
 }
 FOLDER = "READERS"
 """The variable that names the folder of the environments."""
 
 
-_IMPORTED_AS = {"batterydf": "bdf", "newarenda": "NewareNDA"}
+_IMPORTED_AS = {"batterydf": "bdf", "newarenda": "NewareNDA", "unicycler": "aurora_unicycler"}
 
 
 def python_of(reader: str) -> Path | None:

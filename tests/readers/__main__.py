@@ -25,6 +25,7 @@ def main() -> int:
         "pytest",
         "tests/test_export_readers.py",
         "tests/test_import_readers.py",
+        "tests/test_exchange_readers.py",
         *sys.argv[1:],
     ]
     return subprocess.run(command, check=False).returncode

@@ -13,6 +13,7 @@ from protocols.program import CyclingSegment, Loop, PoweredStep, Program, Step
 
 _PASSES = 12  # of each loop: what a pass does to an ideal cell, the next ones do again
 _PARTS = 400
+_MOST_A = 0.1  # what its tester can
 FOIL_MAH_CM2 = 60.0
 """Lithium of 0.3 mm: no more can move from one electrode to the other."""
 
@@ -74,6 +75,12 @@ def _carry_out(step: PoweredStep, cell: IdealCell) -> None:
     passed_s = passed_ah = 0.0
     current_a = largest_a
     while passed_s < longest_s * (1 - 1e-9) and passed_ah < most_ah * (1 - 1e-9):
+        # Under a load the current is what it makes of the voltage that the cell has just shown.
+        shown_v = max(1e-3, cell.voltage_v(sign * current_a))
+        if step.power_w is not None:
+            current_a = largest_a = min(step.power_w / shown_v, _MOST_A)
+        elif step.resistance_ohm is not None:
+            current_a = largest_a = shown_v / step.resistance_ohm
         volts, target_v = cell.voltage_v(sign * current_a), step.target_v
         if target_v is not None and (volts - target_v) * sign >= 0:
             if not step.holds_voltage:

@@ -43,6 +43,16 @@ def _current(direction: str, current: str, until: Doc) -> Doc:
     return {"step": "constant_current", "direction": direction, "current": current, "until": until}
 
 
+def _load(draw: Random, low: str) -> Doc:
+    """Make a discharge at constant power or through a resistor."""
+    if draw.random() < 0.5:
+        power = draw.choice(["0.5 mW", "0.3 W/g", "0.7 mW/cm2"])
+        return {"step": "constant_power", "direction": "discharge", "power": power, "until": {"voltage": low}}
+    resistance = draw.choice(["20 kohm", "35000 ohm"])
+    until = {"voltage": low}
+    return {"step": "constant_resistance", "direction": "discharge", "resistance": resistance, "until": until}
+
+
 def _loop(draw: Random, steps: list[Doc], most: int = 3) -> list[Doc]:
     """Repeat steps, now and then with a rest among them or in a second loop."""
     if draw.random() < 0.4:
@@ -69,7 +79,7 @@ def _li_li(draw: Random) -> list[Doc]:
 
 
 def _lfp(draw: Random) -> list[Doc]:
-    """Make blocks of cycles between two voltages, some with a constant voltage behind the charge or with pulses."""
+    """Make blocks of cycles between two voltages, some with a constant voltage, pulses, or a load that discharges."""
     found: list[Doc] = []
     for _ in range(draw.randint(1, 2)):
         high, low = draw.choice(["3.8 V", "3.9 V", "4.0 V"]), draw.choice(["2.8 V", "2.9 V", "3.0 V"])
@@ -79,7 +89,7 @@ def _lfp(draw: Random) -> list[Doc]:
             taper = "0.1 C" if rate.endswith(" C") else "20 mA/g"
             until = {"current": taper, "time": "2 h"}
             charge = {"step": "cc_cv", "direction": "charge", "current": rate, "voltage": high, "until": until}
-        discharge = _current("discharge", rate, {"voltage": low})
+        discharge = _load(draw, low) if draw.random() < 0.25 else _current("discharge", rate, {"voltage": low})
         body = [charge, discharge]
         if draw.random() < 0.3:
             pulse = _current("discharge", rate, {"time": f"{draw.choice([10, 18, 30])} s", "voltage": low})

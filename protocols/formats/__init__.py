@@ -1,0 +1,1 @@
+"""Recipes for other programs, and recipes of other programs."""

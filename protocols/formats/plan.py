@@ -1,0 +1,194 @@
+"""A recipe for one cell as other programs are told it: its steps in absolute values, with its loops and their places.
+
+A program is flat and cut where the host acts; other formats have loops of their own, and measurements inside them. A
+plan has the tree of the recipe and the values of the program.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from protocols.cell import DEFAULTS, Cell
+from protocols.formats.file_contents import Note
+from protocols.pieces import Cycling, segments_of
+from protocols.program import (
+    CellFacts,
+    CyclingSegment,
+    Limits,
+    MeasurementSegment,
+    Program,
+    Purpose,
+    Record,
+    RecordedStep,
+)
+from protocols.program_steps import bounded, recorded
+from protocols.recipe import Recipe
+from protocols.recipe_steps import Path, PromptStep, RecipeStep, RepeatStep, host_end
+from protocols.resolve import resolve
+
+
+@dataclass(frozen=True, slots=True)
+class Driven:
+    """A step of a battery tester: what ends it at the latest is an end like any other."""
+
+    place: str
+    step: RecordedStep
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """A measurement by a potentiostat."""
+
+    place: str
+    segment: MeasurementSegment
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A question to a person, who says when the run goes on."""
+
+    place: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Repeated:
+    """A loop: ``times`` passes in all."""
+
+    place: str
+    times: int
+    items: tuple[Item, ...]
+
+
+Item = Driven | Measured | Asked | Repeated
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A recipe for one cell. ``notes``: what no other program is told, whatever the format."""
+
+    name: str
+    title: str
+    cell: CellFacts
+    record: Record
+    limits: Limits
+    items: tuple[Item, ...]
+    program: Program
+    notes: tuple[Note, ...]
+
+
+def plan_of(recipe: Recipe, cell: Cell) -> Plan:
+    """Give the plan of a recipe for a cell. Raises ResolveError where there is no program."""
+    program = resolve(recipe, cell)
+    found = _values(recipe, program)
+    first = program.cycling[0]
+    return Plan(
+        recipe.name,
+        recipe.title,
+        program.cell,
+        first.record,
+        first.limits,
+        tuple(_items(recipe, recipe.steps, (), found)),
+        program,
+        (*_beside(recipe, cell, program), *_decided(recipe, recipe.steps, ()), *_bounds(recipe, found)),
+    )
+
+
+def driven(items: Sequence[Item]) -> Iterator[Driven]:
+    """Yield the steps of a battery tester, each once, in the order written."""
+    for item in items:
+        if isinstance(item, Driven):
+            yield item
+        elif isinstance(item, Repeated):
+            yield from driven(item.items)
+
+
+_Values = dict[Path, RecordedStep | MeasurementSegment]
+
+
+def _values(recipe: Recipe, program: Program) -> _Values:
+    """Give what stands in the program for each step of a recipe; of one that is written out in passes, the first."""
+    found: _Values = {}
+    for piece, segment in zip(segments_of(recipe.steps, recipe.temperature), program.segments, strict=True):
+        if not isinstance(piece, Cycling):
+            if isinstance(segment, MeasurementSegment):
+                found.setdefault(piece.path, segment)
+        elif isinstance(segment, CyclingSegment) and piece.steps:
+            own = (step for _, step in recorded(segment.steps) if step.purpose is Purpose.RECIPE)
+            for path, step in zip(_paths(piece.steps), own, strict=True):
+                found.setdefault(path, step)
+    return found
+
+
+def _paths(steps: Sequence[tuple[Path, RecipeStep]]) -> Iterator[Path]:
+    for path, step in steps:
+        if isinstance(step, RepeatStep):
+            yield from _paths([((*path, "steps", n), inner) for n, inner in enumerate(step.steps)])
+        else:
+            yield path
+
+
+def _items(recipe: Recipe, steps: Sequence[RecipeStep], at: Path, found: _Values) -> Iterator[Item]:
+    for n, step in enumerate(steps):
+        path = (*at, "steps", n)
+        place = recipe.place(path)
+        value = found.get(path)
+        if isinstance(step, RepeatStep):
+            yield Repeated(place, step.times, tuple(_items(recipe, step.steps, path, found)))
+        elif isinstance(step, PromptStep):
+            yield Asked(place, step.text)
+        elif isinstance(value, MeasurementSegment):
+            yield Measured(place, value)
+        elif value is not None:
+            yield Driven(place, bounded(value))
+
+
+def _decided(recipe: Recipe, steps: Sequence[RecipeStep], at: Path) -> Iterator[Note]:
+    """Yield what the host decides by what is measured, what it ends, and temperatures: no file of a tester says it."""
+    for n, step in enumerate(steps):
+        path = (*at, "steps", n)
+        place = recipe.place(path)
+        if (isinstance(step, RepeatStep) and step.until) or getattr(step, "when", ()):
+            yield Note(place, "its conditions on what is measured (until, when) are decided by cellrig: left out")
+        if host_end(step) is not None:
+            yield Note(place, "its end by drift or collapse of the voltage is ordered by cellrig: left out")
+        if not isinstance(step, PromptStep) and step.temperature is not None:
+            yield Note(place, f"its temperature, {step.temperature.target}, is left out")
+        if isinstance(step, RepeatStep):
+            yield from _decided(recipe, step.steps, path)
+
+
+def _beside(recipe: Recipe, cell: Cell, program: Program) -> Iterator[Note]:
+    """Yield what cellrig's host does beside a test."""
+    if recipe.temperature is not None:
+        yield Note("temperature", f"{recipe.temperature.target} is left out")
+    first = program.cycling[0]
+    if any(getattr(step, "purpose", None) is Purpose.CHECK for step in first.steps):
+        yield Note("check_block", "the contact check is left out: nothing there judges it", is_lost=False)
+    host, absolute = first.limits.host, first.limits.absolute
+    kept = "an import takes those of the kind of cell"
+    if DEFAULTS[cell.kind].host is None or recipe.limits.host is not None or recipe.limits.absolute is not None:
+        kept = "an import chooses others"
+    layers = f"host {host.low_v:g} to {host.high_v:g} V, absolute {absolute.low_v:g} to {absolute.high_v:g} V"
+    yield Note("limits", f"{layers}: cellrig alone watches them; {kept}", is_lost=False)
+    if recipe.guards.changes:
+        yield Note("guards", "what is set otherwise than by default is left out", is_lost=False)
+
+
+def _bounds(recipe: Recipe, found: _Values) -> Iterator[Note]:
+    """Yield the bounds at which cellrig stops a run: a tester that is told them goes on with the next step there."""
+    for path, step in found.items():
+        if isinstance(step, MeasurementSegment):
+            continue
+        bounds = [
+            f"{value:.6g} {unit}"
+            for value, unit in (
+                (None if step.ceiling.time_s is None else step.ceiling.time_s / 3600, "h"),
+                (None if step.ceiling.capacity_ah is None else step.ceiling.capacity_ah * 1000, "mAh"),
+            )
+            if value is not None
+        ]
+        if bounds:
+            what = f"cellrig stops the run at {' or '.join(bounds)}; there it is an end, and the test goes on"
+            yield Note(recipe.place(path), what, is_lost=False)

@@ -1,0 +1,77 @@
+"""What ends the steps that a technician writes, and when they make records."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Self
+
+from pydantic import model_validator
+
+from protocols.conditions import CollapseField, DriftField
+from protocols.field_types import FileModel, problem
+from protocols.quantities import Charge, Current, Duration, Voltage, VoltageStep
+
+
+class RecordRule(FileModel):
+    """When a record is made besides the first and last of each step. Given at a step it replaces the recipe's rule."""
+
+    every: Duration
+    on_voltage_change: VoltageStep | None = None
+    on_current_change: Current | None = None
+
+
+class _Until(FileModel):
+    """End conditions, whichever comes first; at least one. A voltage of 0 V is a condition like any other."""
+
+    @model_validator(mode="after")
+    def _ends(self) -> Self:
+        if all(value is None for _, value in self):
+            raise problem("no end condition", f"one of {', '.join(type(self).model_fields)}")
+        return self
+
+
+class RestUntil(FileModel):
+    """A rest ends by time, or before when its voltage drifts by less than ``drift_below``."""
+
+    time: Duration
+    drift_below: DriftField = None
+
+
+class CurrentUntil(_Until):
+    """A constant current ends by time, by reaching a voltage, by the charge passed, or when its voltage collapses."""
+
+    current: ClassVar[None] = None
+
+    time: Duration | None = None
+    voltage: Voltage | None = None
+    capacity: Charge | None = None
+    collapse: CollapseField = None
+
+    @model_validator(mode="after")
+    def _ends_at_the_tester(self) -> Self:
+        if self.collapse is not None and (self.time, self.voltage, self.capacity) == (None, None, None):
+            raise problem("collapse alone", "time, voltage or capacity beside it, at which the tester ends the step")
+        return self
+
+
+class LoadUntil(CurrentUntil):
+    """A constant power or resistance ends by its voltage at the latest, which bounds its current."""
+
+    voltage: Voltage
+
+    @model_validator(mode="after")
+    def _current_is_bound(self) -> Self:
+        if self.voltage.exact <= 0:
+            raise problem(
+                f"an end at {self.voltage}", "a voltage above 0 V: at 0 V a power has no current that makes it"
+            )
+        return self
+
+
+class VoltageUntil(_Until):
+    """A constant voltage ends by time, or when the current has tapered to a magnitude."""
+
+    voltage: ClassVar[None] = None
+    capacity: ClassVar[None] = None
+
+    time: Duration | None = None
+    current: Current | None = None
