@@ -15,12 +15,23 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from itertools import pairwise
-from math import isfinite
+from math import inf, isfinite
 
 from protocols.cell import SYMMETRIC, on_wrong_side
 from protocols.current_sign import Direction
 from protocols.program import CyclingSegment, Limits, Program, Record
-from protocols.program_steps import RecordedStep, crossings, depth, loops, recorded
+from protocols.program_steps import (
+    LOOP_DEPTH_MAX,
+    REST_TO_PART_S,
+    STEPS_MAX,
+    RecordedStep,
+    Rest,
+    Step,
+    crossings,
+    depth,
+    loops,
+    recorded,
+)
 from protocols.voltage_order import step_flaws
 
 _Reason = tuple[int | None, str]  # the step it is about, or None, and the words without a full stop
@@ -51,9 +62,9 @@ class ChannelEnvelope:
     time_resolution_s: float = 0.1
     voltage_resolution_v: float = 1e-4
     current_resolution_a: float = 1e-9
-    steps_max: int = 254
+    steps_max: int = STEPS_MAX
     loop_times_max: int = 65535
-    loop_depth_max: int = 3
+    loop_depth_max: int = LOOP_DEPTH_MAX
     step_time_max_s: float = 365 * 86400.0
     discharge_voltage_min_v: float | None = None
     holds_voltage_on_discharge: bool = True
@@ -88,6 +99,13 @@ def problems(program: Program, envelope: ChannelEnvelope) -> list[str]:
         found += _resolutions(segment, steps, envelope)
         found += _flaws(segment, steps, drives, symmetric, segment is program.cycling[0])
     return _sentences(found)
+
+
+def size_problems(program: Program) -> list[str]:
+    """Give every reason, as a sentence, why no usual channel holds a program's steps and loops; empty if they do."""
+    usual = ChannelEnvelope(-inf, inf, ())
+    segments = {id(segment.steps): segment for segment in program.cycling}
+    return _sentences(reason for segment in segments.values() for reason in _size(segment, usual))
 
 
 class _Demand:
@@ -169,7 +187,8 @@ def _range(segment: CyclingSegment, drives: Sequence[_Demand], envelope: Channel
 def _size(segment: CyclingSegment, envelope: ChannelEnvelope) -> Iterator[_Reason]:
     count = len(segment.steps) + 1  # the tester's list ends with an End step of its own
     if count > envelope.steps_max:
-        yield None, f"The program has {count} steps with its End; this channel holds {envelope.steps_max}"
+        needed = _rest_needed(segment.steps, envelope.steps_max)
+        yield None, f"The program has {count} steps with its End; this channel holds {envelope.steps_max}{needed}"
         return
     for number, loop in loops(segment.steps):
         if not 1 <= loop.back_to < number:
@@ -177,9 +196,28 @@ def _size(segment: CyclingSegment, envelope: ChannelEnvelope) -> Iterator[_Reaso
         if not 1 <= loop.times <= envelope.loop_times_max:
             yield number, f"a loop of {loop.times} times; this channel counts from 1 to {envelope.loop_times_max}"
     if (deep := depth(segment.steps)) > envelope.loop_depth_max:
-        yield None, f"Loops are nested {deep} deep; this channel nests {envelope.loop_depth_max}"
+        at_end = (
+            f"a rest of {REST_TO_PART_S:g} s or more at the end of each pass, in which the outer loop can be parted"
+        )
+        help_ = "" if envelope.loop_depth_max < LOOP_DEPTH_MAX else f": put {at_end}, or write the loop out"
+        yield None, f"Loops are nested {deep} deep; this channel nests {envelope.loop_depth_max}{help_}"
     for first, second in crossings(segment.steps):
         yield None, f"The loops at steps {first} and {second} cross; one must hold the other whole"
+
+
+def _rest_needed(steps: Sequence[Step], most: int) -> str:
+    """Say where a rest would let a program be parted that is longer than a channel holds."""
+    last = 0
+    for number, step in enumerate(steps, 1):
+        if isinstance(step, Rest) and (step.until.time_s or 0.0) >= REST_TO_PART_S:
+            last = number
+        if number - last >= most:
+            between = f"between steps {last + 1} and {number} there is none"
+            return f", and is parted behind a rest of {REST_TO_PART_S:g} s or more: {between}, put one there"
+    if most < STEPS_MAX:
+        return ""
+    where = "at the end of the passes of its loops"
+    return f", and is parted behind a rest of {REST_TO_PART_S:g} s or more: put one {where} too"
 
 
 def _times(steps: Sequence[_Demand], envelope: ChannelEnvelope) -> Iterator[_Reason]:

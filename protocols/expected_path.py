@@ -11,8 +11,10 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 from protocols.branches import Measure
+from protocols.channel_envelope import size_problems
 from protocols.half_cycles import CycleNumbers
 from protocols.program import CyclingSegment, Program, Segment
+from protocols.program_steps import LOOP_DEPTH_MAX, STEPS_MAX, Rest, recorded
 
 BETWEEN_S = 15.0
 """A cell rests so long between two programs of one channel: a poll sees the end, the next is loaded and started."""
@@ -62,14 +64,43 @@ def notes(program: Program, rest_s: float) -> list[str]:
     found = []
     if program.decides:
         at = sum(bool(segment.after) for segment in program.segments)
+<<<<<<< HEAD
         places = f"{at} place" if at == 1 else f"{at} places"
         found.append(f"it decides at {places} by what is measured; the times are those of a run in which none holds")
+=======
+        found.append(f"it decides at {at} places by what is measured; the times are those of a run in which none holds")
+    found += [f"no usual tester can run it. {reason}" for reason in size_problems(program)]
+    if (parted := _parted_at_rests(program)) > 1:
+        held = f"a tester holds {STEPS_MAX} steps, and loops nested {LOOP_DEPTH_MAX} deep"
+        longer = f"behind which the cell rests about {BETWEEN_S:g} s longer"
+        found.append(f"{held}: it is run as {parted} programs, parted behind rests, {longer}")
+>>>>>>> split18
     if rest_s:
         rests = f"{rest_s / 60:.0f} min" if rest_s >= 2 * 60 else f"{rest_s:.0f} s"
         found.append(f"between programs of the tester the cell rests for {rests} in all")
     if asked := sum(segment.prompt is not None for segment in program.segments):
         found.append(f"it waits for a person {asked} times" if asked > 1 else "it waits for a person once")
     return found
+
+
+def _parted_at_rests(program: Program) -> int:
+    """Count the programs of the tester that a program is parted into only for their size; 0 where that is not so."""
+    aims = {index for segment in program.segments for branch in segment.after for index in (branch.to, branch.since)}
+    cuts = sum(
+        index not in aims and _goes_on(first, second)
+        for index, (first, second) in enumerate(pairwise(program.segments), 1)
+    )
+    return len(program.cycling) if cuts else 0
+
+
+def _goes_on(first: Segment, second: Segment) -> bool:
+    """Tell whether a segment takes up the one before it, which has ended with a rest and nothing to be decided."""
+    if not isinstance(first, CyclingSegment) or not isinstance(second, CyclingSegment) or first.after or first.ends:
+        return False
+    if second.prompt is not None or (first.temperature, first.limits) != (second.temperature, second.limits):
+        return False
+    *_, last = recorded(first.steps)
+    return isinstance(last[1], Rest)
 
 
 def _follows(first: Segment, second: Segment) -> bool:

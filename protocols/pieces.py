@@ -16,6 +16,7 @@ from protocols.branches import HostEnd, Then
 from protocols.conditions import ConditionBlock, Leads, then_of
 from protocols.control_flow import targets
 from protocols.limit_blocks import PhaseLimits
+from protocols.program_steps import LOOP_DEPTH_MAX, STEPS_MAX
 from protocols.recipe_steps import (
     Around,
     MeasurementStep,
@@ -285,5 +286,10 @@ def too_many(found: Sequence[Piece]) -> str:
         return (
             f"is written out in more than {SEGMENTS_MAX} pieces, as a repeat with until or when is, pass by pass: "
             "decide more rarely, with several cycles in each pass in a repeat of their own"
+        )
+    if not any(isinstance(piece, Measuring) for piece in found):
+        return (
+            f"is parted into more than {SEGMENTS_MAX} programs of a tester, which holds {STEPS_MAX} steps and loops "
+            f"{LOOP_DEPTH_MAX} deep: write fewer steps into its outer loops, or nest them less deep"
         )
     return f"changes the instrument more than {SEGMENTS_MAX} times: measure more rarely"

@@ -33,6 +33,13 @@ from pydantic import Discriminator, Field
 
 from protocols.current_sign import Direction
 
+STEPS_MAX = 254
+"""Steps that a program of the CT-4000 family holds, with its End (reference neware-ct4008, section 1.2)."""
+LOOP_DEPTH_MAX = 3
+"""How deep the loops of such a program may nest (same section)."""
+REST_TO_PART_S = 60.0
+"""Shortest rest (s) behind which a program may be parted: those between pulses, whose timing counts, are shorter."""
+
 
 class Purpose(StrEnum):
     """Why a step is in the program: written by the technician, or put in front to check the contact."""

@@ -20,7 +20,8 @@ from protocols.cell_amounts import needed, whole_cell
 from protocols.current_sign import Direction
 from protocols.errors import ResolveError
 from protocols.loads import Load, load_of
-from protocols.pieces import SEGMENTS_MAX, Cycling, Decision, Measuring, Piece, segments_of, too_many
+from protocols.parting import programs_of
+from protocols.pieces import SEGMENTS_MAX, Cycling, Decision, Measuring, Piece, too_many
 from protocols.plated_charge import strippable
 from protocols.program import (
     Ceiling,
@@ -69,7 +70,7 @@ def resolve(recipe: Recipe, cell: Cell) -> Program:
             [f"Recipe {recipe.name} is for {kinds}; cell {cell.name} is {cell.kind}. Choose another recipe or cell."]
         )
     work = _Resolver(recipe, cell)
-    found = segments_of(recipe.steps, recipe.temperature)
+    found = programs_of(recipe.steps, recipe.temperature, work.checks)
     if len(found) > SEGMENTS_MAX:
         work.refuse("The recipe", too_many(found))
         found = []
@@ -101,6 +102,7 @@ class _Resolver:
         self.currents_a: list[Decimal] = []
         self.powered = [step for _, step in powered_steps(recipe.steps)]
         self._rules = recipe.rules(cell.kind, cell.area.exact if cell.area else None)
+        self.checks = 2 if self.powered and self._rules.has_check_block else 0  # steps in front of those of the recipe
         self._bands = {layer: band for layer, band in self._rules.bands.items() if band is not None}
         if len(self._bands) < len(self._rules.bands):  # a recipe without limits for one of its kinds does not exist
             raise ResolveError([f"Recipe {recipe.name} has no host limits for {cell.kind}."])
@@ -212,7 +214,7 @@ class _Resolver:
 
     def check_block(self, piece: Piece) -> None:
         """Put the contact check in front: the recipe's first current for 5 s each way, recorded at 0.1 s."""
-        if not self.powered or not self._rules.has_check_block:
+        if not self.checks:
             return
         current_a = self._current(self.powered[0])
         window = self._rules.resistance_ohm

@@ -20,9 +20,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from protocols.pieces import Cycling, Piece, segments_of
+from protocols.parting import programs_of
+from protocols.pieces import Cycling, Piece
 from protocols.program import CyclingSegment, Program
-from protocols.program_steps import Loop, Purpose, Step
+from protocols.program_steps import Loop, PoweredStep, Purpose, Step
 from protocols.recipe import Recipe
 from protocols.recipe_steps import Path, RecipeStep, RepeatStep
 
@@ -42,10 +43,12 @@ class StepNames:
         self._program, self._recipe = program, recipe
         self._written: list[list[_Written | None]] = []
         self._names: dict[Path, str] = {}
-        if (
-            recipe is not None
-            and (found := _matched(program, segments_of(recipe.steps, recipe.temperature))) is not None
-        ):
+        if recipe is None or not program.cycling:
+            return
+        checks = sum(
+            isinstance(step, PoweredStep) and step.purpose is Purpose.CHECK for step in program.cycling[0].steps
+        )
+        if (found := _matched(program, programs_of(recipe.steps, recipe.temperature, checks))) is not None:
             self._written, self._names = found, _numbered(recipe.steps)
 
     def of(self, segment: int, step: int) -> str:
