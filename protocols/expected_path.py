@@ -64,17 +64,13 @@ def notes(program: Program, rest_s: float) -> list[str]:
     found = []
     if program.decides:
         at = sum(bool(segment.after) for segment in program.segments)
-<<<<<<< HEAD
         places = f"{at} place" if at == 1 else f"{at} places"
         found.append(f"it decides at {places} by what is measured; the times are those of a run in which none holds")
-=======
-        found.append(f"it decides at {at} places by what is measured; the times are those of a run in which none holds")
     found += [f"no usual tester can run it. {reason}" for reason in size_problems(program)]
     if (parted := _parted_at_rests(program)) > 1:
         held = f"a tester holds {STEPS_MAX} steps, and loops nested {LOOP_DEPTH_MAX} deep"
         longer = f"behind which the cell rests about {BETWEEN_S:g} s longer"
         found.append(f"{held}: it is run as {parted} programs, parted behind rests, {longer}")
->>>>>>> split18
     if rest_s:
         rests = f"{rest_s / 60:.0f} min" if rest_s >= 2 * 60 else f"{rest_s:.0f} s"
         found.append(f"between programs of the tester the cell rests for {rests} in all")

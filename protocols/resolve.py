@@ -131,7 +131,7 @@ class _Resolver:
         """Give the steps of one segment, behind its own check block where the leads may have been moved before it."""
         # What a strip may take depends on all steps before it: those of a Li/Cu cell are made one by one.
         key = (
-            tuple(path for path, _ in piece.steps),
+            tuple((path, id(step)) for path, step in piece.steps),
             piece.is_continued,
             id(piece.limits),
             tuple(self.currents_a[-1:]),
