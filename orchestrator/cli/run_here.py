@@ -91,6 +91,8 @@ def run_here(order: OrderHere, store: Path, json: bool) -> int:
 
     loaded = order.loaded(store)
     _tell_currents(loaded)
+    # Before the run: a cell of another size may end it.
+    _tell_sizes(loaded)
     if not json:
         before = mounted_before(loaded, store)
         loaded = replace(loaded, terms=asked(loaded.terms, before, loaded.channel, loaded.label))
@@ -108,7 +110,6 @@ def run_here(order: OrderHere, store: Path, json: bool) -> int:
         say(f"{result.run_id}{simulated} {row['state']}: {row['ended_because']}")
         say(f"{row['samples']} samples over {row['hours']:.2f} h in {store}")
         say(f"look with: cellrig show {result.run_id} --store {store}")
-    _tell_sizes(loaded)
     return DONE if row["state"] == RunState.COMPLETED else FAILED
 
 
