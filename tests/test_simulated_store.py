@@ -52,11 +52,12 @@ def test_run_on_a_simulated_bench_goes_into_a_store_of_its_own(tmp_path: Path, m
 
 
 def test_run_says_that_the_simulated_cell_has_another_size(tmp_path: Path) -> None:
-    """The model keeps its own area and mass: where the cell's file states others, the end of the run names both."""
+    """The model keeps its own area and mass: where the cell's file states others, the run names both before it begins."""
     recipe = tmp_path / "recipe.yaml"
     recipe.write_text(RECIPE.replace("times: 2", "times: 1"), encoding="utf-8")
     ran = cellrig("run", recipe, *PLACE, "--set", "cell.area=1.131 cm2", "--store", tmp_path / "a.db")
-    assert " ".join(ran.stderr.split()).endswith(
+    before, _, _ = " ".join(ran.stderr.split()).partition("coated-li-li: ")
+    assert before.strip().endswith(
         "note: the simulated cell has 0.7854 cm2, the file says 1.131 cm2; a cell of that size is simulated with "
         "--vary 'area_cm2 = 1.131'"
     )
