@@ -51,10 +51,15 @@ def told(found: Exported) -> str:
 @given(seed=st.integers(0, 10_000), kind=st.sampled_from(sorted(CELLS)))
 def test_step_file_read_again_gives_an_equal_program(seed: int, kind: str) -> None:
     """Any sound recipe, at any cell: the same steps, loops, ends, bounds and records; limits of its own are named."""
-    recipe, cell = parse_recipe(text_of(made_recipe(seed, kind))), load_cell(CELLS[kind])
+    text = text_of(made_recipe(seed, kind))
+    recipe, cell = parse_recipe(text), load_cell(CELLS[kind])
     found = exported(recipe, cell, "neware-xml")
     assert found.read_back is not None
-    assert not found.lost
+    has_load = "constant_power" in text or "constant_resistance" in text
+    # How a step file writes a power or a resistance is not known (its unit is a setting of the tester): it is named.
+    assert bool(found.lost) == has_load
+    if has_load:
+        return
     others = [line for line in found.read_back if not line.startswith(LIMITS)]
     assert not others
     assert (not found.read_back) == (kind != "li-cu")

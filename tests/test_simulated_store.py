@@ -52,7 +52,7 @@ def test_run_on_a_simulated_bench_goes_into_a_store_of_its_own(tmp_path: Path, m
 
 
 def test_run_says_that_the_simulated_cell_has_another_size(tmp_path: Path) -> None:
-    """The model keeps its own area and mass: where the cell's file states others, the run names both before it begins."""
+    """The model keeps its own area and mass: where the cell's file has others, both are named before the run."""
     recipe = tmp_path / "recipe.yaml"
     recipe.write_text(RECIPE.replace("times: 2", "times: 1"), encoding="utf-8")
     ran = cellrig("run", recipe, *PLACE, "--set", "cell.area=1.131 cm2", "--store", tmp_path / "a.db")

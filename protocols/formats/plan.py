@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 from protocols.cell import DEFAULTS, Cell
 from protocols.formats.file_contents import Note
-from protocols.pieces import Cycling, segments_of
+from protocols.parting import programs_of
+from protocols.pieces import Cycling
 from protocols.program import (
     CellFacts,
     CyclingSegment,
@@ -110,7 +111,9 @@ _Values = dict[Path, RecordedStep | MeasurementSegment]
 def _values(recipe: Recipe, program: Program) -> _Values:
     """Give what stands in the program for each step of a recipe; of one that is written out in passes, the first."""
     found: _Values = {}
-    for piece, segment in zip(segments_of(recipe.steps, recipe.temperature), program.segments, strict=True):
+    checks = sum(step.purpose is Purpose.CHECK for _, step in recorded(program.cycling[0].steps))
+    pieces = programs_of(recipe.steps, recipe.temperature, checks)
+    for piece, segment in zip(pieces, program.segments, strict=True):
         if not isinstance(piece, Cycling):
             if isinstance(segment, MeasurementSegment):
                 found.setdefault(piece.path, segment)
