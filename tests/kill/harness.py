@@ -34,6 +34,8 @@ _MOST_LAST_LIVES = 8
 _MOMENT_S = 300.0
 # Forked from a process that has everything imported: a real process of its own, without a second of importing.
 _FORKS = "forkserver" in multiprocessing.get_all_start_methods()
+# What multiprocessing says where the fork server has lost how a child ended; none of ours ends with it.
+_STATUS_LOST = 255
 
 
 class Process(Protocol):
@@ -214,7 +216,7 @@ class _Scenario:
             return code
         if last and hangs:
             self.outcome.findings.add("ends", f"not over after {_LONGEST_LIFE_S:g} s: {self._states()}")
-        elif code != -9:
+        elif code not in (-9, _STATUS_LOST):
             self.outcome.findings.add("died", f"the service ended by itself with {code}")
         else:
             name = "a random time" if hangs else life.failpoint.partition(":")[0]
