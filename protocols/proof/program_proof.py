@@ -73,6 +73,7 @@ class _Prover:
         self._full_ah = None if full_mah is None or not full_mah > 0 else Fraction(full_mah) / 1000
 
     def proof(self, cell: Cell | None, longest_s: float) -> Proof:
+        """Prove the whole program, and give its bounds. Raises Unproven at the first rule that it breaks."""
         program = self._program
         if cell is not None and cell.facts() != program.cell:
             what = f"made for cell {program.cell.name}"
