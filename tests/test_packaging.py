@@ -104,7 +104,12 @@ def test_run_with_spectra_needs_no_extra(tmp_path: Path) -> None:
 
 
 # Libraries that Python imports by another name than they are installed by.
-IMPORTED_AS = {"adbc-driver-sqlite": "adbc_driver_sqlite", "pyusb": "usb", "pyvisa-py": "pyvisa_py"}
+IMPORTED_AS = {
+    "argon2-cffi": "argon2",
+    "adbc-driver-sqlite": "adbc_driver_sqlite",
+    "pyusb": "usb",
+    "pyvisa-py": "pyvisa_py",
+}
 
 
 def test_extras_are_those_of_the_project() -> None:

@@ -49,8 +49,16 @@ OFFENCES = [
     ("simulators/offender.py", "import drivers.errors", "simulators import none of the others"),
     ("simulators/cells/offender.py", "import protocols.program", "simulators import none of the others"),
     ("drivers/neware/offender.py", "import simulators.cells", "protocols and drivers never see the simulators"),
-    ("orchestrator/web/offender.py", "import drivers.neware.client", "web and feed import no driver"),
-    ("orchestrator/feed/offender.py", "import drivers.neware.client", "web and feed import no driver"),
+    (
+        "orchestrator/web/offender.py",
+        "import drivers.neware.client",
+        "web, its pages, people and feed import no driver",
+    ),
+    (
+        "orchestrator/feed/offender.py",
+        "import drivers.neware.client",
+        "web, its pages, people and feed import no driver",
+    ),
     ("orchestrator/web/offender.py", "import orchestrator.feed.plan", FLOORS),
     ("orchestrator/notices/offender.py", "import drivers.neware.client", "notices import no driver"),
     ("orchestrator/audit/offender.py", "import drivers.neware.client", "through the reader alone"),

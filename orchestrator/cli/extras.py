@@ -17,7 +17,7 @@ EXTRAS = {
     "notices": ("apprise",),
     "oven": ("pymodbus",),
     "report": ("matplotlib", "pypdf", "reportlab", "scipy"),
-    "service": ("fastapi", "uvicorn"),
+    "service": ("argon2", "fastapi", "jinja2", "uvicorn", "youplot"),
     "smu": ("pyvisa", "pyvisa_py", "usb"),
 }
 _DOES = {
