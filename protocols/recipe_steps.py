@@ -40,6 +40,7 @@ from protocols.quantities import (
     Frequency,
     Quantity,
     ScanRate,
+    StepCurrent,
     Voltage,
     VoltageStep,
     parse_quantity,
@@ -75,7 +76,7 @@ class ConstantCurrentStep(DecidedStep):
 
     step: Literal["constant_current"]
     direction: Direction
-    current: Current
+    current: StepCurrent
     until: CurrentUntil
     record: RecordRule | None = None
     temperature: TemperatureField = None
@@ -136,7 +137,7 @@ class CcCvStep(DecidedStep):
 
     step: Literal["cc_cv"]
     direction: Direction
-    current: Current
+    current: StepCurrent
     voltage: Voltage
     until: VoltageUntil
     record: RecordRule | None = None

@@ -8,7 +8,7 @@ from pydantic import model_validator
 
 from protocols.conditions import CollapseField, DriftField
 from protocols.field_types import FileModel, problem
-from protocols.quantities import Charge, Current, Duration, Voltage, VoltageStep
+from protocols.quantities import Current, Duration, StepCharge, Voltage, VoltageStep
 
 
 class RecordRule(FileModel):
@@ -43,7 +43,7 @@ class CurrentUntil(_Until):
 
     time: Duration | None = None
     voltage: Voltage | None = None
-    capacity: Charge | None = None
+    capacity: StepCharge | None = None
     collapse: CollapseField = None
 
     @model_validator(mode="after")
