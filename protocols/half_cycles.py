@@ -140,6 +140,11 @@ class CycleNumbers:
         """Return the number that a measurement at this index bears: that of the half-cycle before it, 0 without one."""
         return _cycle(self._before[segment].halves)
 
+    def is_whole_before(self, segment: int, cycle: int) -> bool:
+        """Tell whether a cycle is over when the segment of this index begins: no later stage adds to its second half."""
+        halves, last = self._before[segment].halves, self._before[segment].last
+        return halves > 2 * cycle or (halves == 2 * cycle and self._firsts[segment] is not last)
+
     def at(self, count: int) -> CyclePlace:
         """Return the place of the ``count``-th executed step of the program. Raises ValueError if there is none."""
         found = self._places.get(count)

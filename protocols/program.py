@@ -8,7 +8,7 @@ every programmable tester stores and what the step number in each of its records
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Annotated, Literal
@@ -16,6 +16,7 @@ from typing import Annotated, Literal
 from pydantic import Discriminator, Field, TypeAdapter
 
 from protocols.branches import Branch, HostEnd, Measure
+from protocols.measured_amounts import MeasuredAmount, corners, with_values
 from protocols.program_steps import (
     CcCv,
     Ceiling,
@@ -164,7 +165,8 @@ class CyclingSegment:
     ``prompt``: what a person is asked to do before it begins. ``after``: where the run goes on when it is over, if a
     condition holds; else with the next segment. ``ends``: ends of its last step that the host orders.
     ``checks_on_resume``: the contact checks of a segment that begins without them, because the cell came to it from
-    another one on the same channel; they are made where an interrupted run goes on in it.
+    another one on the same channel; they are made where an interrupted run goes on in it. ``measured``: values of its
+    steps, here the expected ones, that what the run has measured replaces before it begins.
     """
 
     steps: tuple[Step, ...]
@@ -178,6 +180,18 @@ class CyclingSegment:
     after: Annotated[tuple[Branch, ...], Field(exclude_if=_is_empty)] = ()
     ends: Annotated[tuple[HostEnd, ...], Field(exclude_if=_is_empty)] = ()
     checks_on_resume: Annotated[tuple[Step, ...], Field(exclude_if=_is_empty)] = ()
+    measured: Annotated[tuple[MeasuredAmount, ...], Field(exclude_if=_is_empty)] = ()
+
+    def with_measured(self, values: Mapping[MeasuredAmount, float]) -> CyclingSegment:
+        """Give the segment with values that were measured; nothing of it is measured any more."""
+        return replace(self, steps=with_values(self.steps, values), measured=())
+
+    @property
+    def extremes(self) -> tuple[CyclingSegment, ...]:
+        """The segments between which it lies, whatever is measured: itself, where nothing of it is."""
+        if not self.measured:
+            return (self,)
+        return tuple(replace(self, steps=steps) for steps in corners(self.steps, self.measured))
 
     def to_json(self) -> str:
         """Give the canonical JSON text: the same segment gives the same bytes."""

@@ -21,6 +21,7 @@ from protocols.cell import AT_ZERO, DEFAULTS, Band, CellKind, on_wrong_side
 from protocols.control_flow import asks_for_shorts, flow_flaws
 from protocols.current_sign import Direction
 from protocols.limit_blocks import PhaseLimits
+from protocols.measured_steps import measured_flaws
 from protocols.places import Places
 from protocols.program import ShortPolicy
 from protocols.recipe_fields import RecipeFields, Rules
@@ -112,7 +113,7 @@ def _findings(recipe: RecipeFields) -> tuple[Finding, ...]:
             *_shorts(recipe, kind),
         ):
             found.setdefault(finding.path, finding)
-    for path, seen, expected in flow_flaws(recipe.steps):
+    for path, seen, expected in (*flow_flaws(recipe.steps), *measured_flaws(recipe.steps)):
         found.setdefault(path, Finding(path, seen, expected))
     if len(set(recipe.for_kinds)) < len(recipe.for_kinds):
         found.setdefault(("for",), Finding(("for",), "the same kind twice", "each kind once"))

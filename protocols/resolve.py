@@ -20,6 +20,9 @@ from protocols.cell_amounts import needed, whole_cell
 from protocols.current_sign import Direction
 from protocols.errors import ResolveError
 from protocols.loads import Load, load_of
+from protocols.measured_amounts import MeasuredAmount
+from protocols.measured_steps import CAPACITY, CURRENT
+from protocols.measured_values import MeasuredValues
 from protocols.parting import programs_of
 from protocols.pieces import SEGMENTS_MAX, Cycling, Decision, Measuring, Piece, too_many
 from protocols.plated_charge import strippable
@@ -31,6 +34,7 @@ from protocols.program import (
     Limits,
     Loop,
     MeasurementSegment,
+    PoweredStep,
     Program,
     Purpose,
     Record,
@@ -84,9 +88,11 @@ def resolve(recipe: Recipe, cell: Cell) -> Program:
     if work.reasons:
         raise ResolveError(work.reasons)
     segments = tuple(work.segment(part, piece) for part, piece in zip(parts, found, strict=True) if part is not None)
+    program = Program(recipe.name, recipe.sha256, cell.facts(), segments)
+    work.reasons += work.measured.too_early(program)
     if work.reasons:
         raise ResolveError(work.reasons)
-    return Program(recipe.name, recipe.sha256, cell.facts(), segments)
+    return program
 
 
 class _Resolver:
@@ -109,16 +115,23 @@ class _Resolver:
         self._checks: tuple[ConstantCurrent, ...] = ()
         self._check_a: Decimal | None = None
         self._host = self._bands["host"]
-        self._behind_load = False
+        self._has_no_own = False
         # Steps of pieces that were made before, with the last current behind them: passes of a loop are alike.
         self._made: dict[object, tuple[tuple[Step, ...], list[Decimal], bool]] = {}
         self._judged: dict[int, tuple[Limits, Guards]] = {}
+        self.measured = MeasuredValues(recipe, cell, self.refuse)
+        self._amounts: dict[int, tuple[MeasuredAmount, ...]] = {}
 
     def parts(self, found: Sequence[Piece]) -> list[tuple[Step, ...] | MeasurementSegment | None]:
         """Give the steps of each segment, or its measurement; None, with a reason, where there is none."""
         done: list[tuple[Step, ...] | MeasurementSegment | None] = []
         for self._index, piece in enumerate(found):
-            done.append(self.cycling(piece) if isinstance(piece, Cycling) else self.measurement(piece))
+            if isinstance(piece, Cycling):
+                steps = self.cycling(piece)
+                self._amounts[id(piece)] = self.measured.placed(self._index, piece, len(steps))
+                done.append(steps)
+            else:
+                done.append(self.measurement(piece))
         return done
 
     def refuse(self, where: str, why: str) -> None:
@@ -135,7 +148,7 @@ class _Resolver:
             piece.is_continued,
             id(piece.limits),
             tuple(self.currents_a[-1:]),
-            self._behind_load,
+            self._has_no_own,
         )
         made = None if self._plated_ah else self._made.get(key)
         if made is None:
@@ -146,9 +159,9 @@ class _Resolver:
             for path, step in piece.steps:
                 self._step(step, path)
             steps = tuple(self.done) or (Rest(Until(time_s=FIRST_REST_S)),)
-            made = self._made[key] = steps, self.currents_a[-1:], self._behind_load
+            made = self._made[key] = steps, self.currents_a[-1:], self._has_no_own
         self.currents_a += made[1]
-        self._behind_load = made[2]
+        self._has_no_own = made[2]
         return made[0]
 
     def segment(self, part: tuple[Step, ...] | MeasurementSegment, piece: Piece) -> Segment:
@@ -168,6 +181,7 @@ class _Resolver:
             after=after,
             ends=(piece.end,) if isinstance(piece, Cycling) and piece.end is not None else (),
             checks_on_resume=self._checks_within(piece) if is_continued else (),
+            measured=self._amounts.get(id(piece), ()),
         )
 
     def _bands_of(self, piece: Piece) -> dict[str, Band]:
@@ -197,7 +211,7 @@ class _Resolver:
             record = self.record(step.record, f"{self.recipe.place(path)}.record") if step.record else None
             self.done.append(Rest(Until(time_s=step.until.time.value), record=record))
         elif isinstance(step, PoweredRecipeStep):
-            self._powered(step, self.recipe.place(path))
+            self._powered(step, path)
 
     def measurement(self, piece: Measuring) -> MeasurementSegment | None:
         """Give the segment of one measurement; None, with a reason, where its values contradict each other."""
@@ -302,28 +316,45 @@ class _Resolver:
             current_change_a=_float(change_a),
         )
 
-    def _powered(self, step: PoweredRecipeStep, where: str) -> None:
+    def _powered(self, step: PoweredRecipeStep, path: Path) -> None:
+        where = self.recipe.place(path)
         load = self._load(step, where)
-        current_a = self._current(step, where) if step.load is None else None if load is None else load.largest_a
+        given, passed = self.measured.of(path, CURRENT), self.measured.of(path, CAPACITY)
         time = step.until.time.exact if step.until.time else None
-        capacity = self._amount(step.until.capacity, f"{where}.until.capacity")
+        capacity = passed.expected if passed else self._known(step.until.capacity, f"{where}.until.capacity")
         taper = self._amount(step.until.current, f"{where}.until.current")
-        if current_a is None:
-            return
+        if load is not None:
+            current_a, least_a = load.largest_a, load.least_a
+        elif given is not None:
+            current_a, least_a = given.high, given.low
+        else:
+            known = self._current(step, where) if step.load is None else None
+            if known is None:
+                return
+            current_a = least_a = known
         self.currents_a.append(current_a)
-        self._behind_load = load is not None
-        if taper is not None and taper >= current_a:
+        self._has_no_own = load is not None or given is not None
+        if taper is not None and taper >= (current_a if given is None else given.low):
             self.refuse(where, f"ends at {_milliamperes(taper)}, which is not below its {_milliamperes(current_a)}")
-        ends = Ends(time, capacity, taper, shortened=step.target is not None)
-        bound = self._ceiling(where, current_a, ends, None if load is None else load.least_a)
+        ends = Ends(time, passed.high if passed else capacity, taper, shortened=step.target is not None)
+        bound = self._ceiling(where, current_a, ends, least_a)
         record = self.record(step.record, f"{where}.record") if step.record else None
         voltage_v = step.until.voltage.value if step.until.voltage else None
         until = Until(_float(time), voltage_v, _float(taper), _float(capacity))
         if load is not None:
-            self.done.append(step.in_program(float(load.value), until, load.bounds(bound), record))
+            self._made_step(path, step.in_program(float(load.value), until, load.bounds(bound), record))
             return
-        signed_a = float(current_a if step.direction is Direction.CHARGE else -current_a)
-        self.done.append(step.in_program(signed_a, until, bound, record))
+        set_a = current_a if given is None else given.expected
+        signed_a = float(set_a if step.direction is Direction.CHARGE else -set_a)
+        self._made_step(path, step.in_program(signed_a, until, bound, record))
+
+    def _made_step(self, path: Path, step: PoweredStep) -> None:
+        self.done.append(step)
+        self.measured.made(path, step)
+
+    def _known(self, quantity: Quantity | None, where: str) -> Decimal | None:
+        """Give an amount that is known before the run; None, with its reason told before, for a measured one."""
+        return None if quantity is None or quantity.of is not None else self._amount(quantity, where)
 
     def _load(self, step: PoweredRecipeStep, where: str) -> Load | None:
         """Give the currents of a constant power or resistance; None, with a reason where they have no bound."""
@@ -350,9 +381,9 @@ class _Resolver:
             load = self._load(step, where)
             return None if load is None else load.largest_a
         if step.largest is not None:
-            return self._amount(step.largest, f"{where}.{step.largest_key}")
-        if self._behind_load:
-            self.refuse(where, "holds a voltage behind a step whose current follows from it: give it a current_limit")
+            return self._known(step.largest, f"{where}.{step.largest_key}")
+        if self._has_no_own:
+            self.refuse(where, "holds a voltage behind a step whose current is not set: give it a current_limit")
             return None
         if self.currents_a:
             return self.currents_a[-1]

@@ -62,13 +62,14 @@ class Foils:
 
     def after(self, where: str, step: PoweredStep, effect: Effect, before: Interval, passes: int) -> Interval:
         """Give what has moved after a step, in its pass number ``passes`` of the loops around it."""
-        moved = effect.set_ah
+        moved = effect.set_interval
         if moved is None and step.constant_a is None:
             # A held voltage sets no charge: it moves what its limit of current lets through, at most.
-            moved = effect.largest_ah if step.direction is Direction.CHARGE else -effect.largest_ah
+            most = effect.largest_ah if step.direction is Direction.CHARGE else -effect.largest_ah
+            moved = Interval(most, most)
         if moved is None or step.purpose is Purpose.CHECK:
             return before
-        there = before + Interval(moved, moved)
+        there = before + moved
         far = max(abs(there.low), abs(there.high))
         if far > self._most_ah * _ROUNDED:
             after = f" after {passes} passes" if passes > 1 else ""
@@ -101,11 +102,13 @@ class Copper:
                 what = "plates lithium with neither a time nor a capacity to end it"
                 story = "A healthy cell never reaches that voltage: it plates to the step's ceiling, and the run trips."
                 raise unproven(Rule.ENDS, where, what, story)
-            added = effect.largest_ah if effect.set_ah is None else -effect.set_ah
+            own = effect.set_interval
+            added = effect.largest_ah if own is None else -own.low
+            least = added if own is None else -own.high
             # Held at a voltage, or ended by the host or above 0 V, a plating may leave less, and even nothing.
             is_sure = effect.set_ah is not None and not effect.may_be_less
             is_sure = is_sure and (step.target_v is None or step.target_v <= 0)
-            there = before + Interval(added if is_sure else Fraction(0), added)
+            there = before + Interval(least if is_sure else Fraction(0), added)
             if there.high > self._most_ah * _ROUNDED:
                 after = f" after {passes} passes" if passes > 1 else ""
                 what = f"{_mah(there.high)} plated onto the copper{after}"
@@ -113,7 +116,8 @@ class Copper:
             return there
         if step.target_v is not None:
             return Interval(Fraction(0), before.high)
-        stripped = effect.largest_ah if effect.set_ah is None else effect.set_ah
+        set_ah = effect.set_interval
+        stripped = effect.largest_ah if set_ah is None else set_ah.high
         if stripped > before.low * _ROUNDED:
             raise unproven(
                 Rule.VOLTAGE,
@@ -122,7 +126,8 @@ class Copper:
                 f"The steps before it leave {_mah(before.low)} on the copper.",
                 "When that is gone the electrolyte is oxidised until the host's limit: give it an end voltage.",
             )
-        return Interval(before.low - stripped, before.high - stripped)
+        least = stripped if set_ah is None else set_ah.low
+        return Interval(before.low - stripped, before.high - least)
 
 
 def stripped_whole(behind: Interval, effect: Effect) -> Interval:
@@ -130,9 +135,10 @@ def stripped_whole(behind: Interval, effect: Effect) -> Interval:
 
     ``behind`` is what the walk counts where either may have ended it.
     """
-    if effect.set_ah is None or effect.set_ah <= 0:
+    own = effect.set_interval
+    if own is None or own.low <= 0:
         return behind
-    return Interval(behind.low, max(Fraction(0), behind.high - effect.set_ah))
+    return Interval(behind.low, max(Fraction(0), behind.high - own.low))
 
 
 Guard = Drift | Foils | Copper

@@ -17,6 +17,7 @@ from protocols.branches import HostEnd, StepEnd
 from protocols.by_identity import Same
 from protocols.cell import SYMMETRIC, Cell, CellKind, kind_defaults
 from protocols.execution_order import Leaf, Node, nest
+from protocols.measured_amounts import MeasuredAmount
 from protocols.normalised import capacity_mah
 from protocols.program import (
     CellFacts,
@@ -45,7 +46,7 @@ _ROUNDED = Fraction(1_000_000_001, 1_000_000_000)
 _MEASURED_TIMES = 3
 
 
-_Key = tuple[Same[tuple[Step, ...]], Limits, tuple[HostEnd, ...]]
+_Key = tuple[Same[tuple[Step, ...]], Limits, tuple[HostEnd, ...], tuple[MeasuredAmount, ...]]
 _Steps = tuple[tuple[Node, ...], dict[int, Effect], Effect]
 
 
@@ -65,7 +66,9 @@ class _Prover:
     def __init__(self, program: Program) -> None:
         self._program = program
         self._several = len(program.segments) > 1
-        currents = [step.largest_a or 0.0 for steps in program.different_steps for _, step in powered(steps)]
+        different = {id(segment.steps): segment for segment in program.cycling}.values()
+        extremes = [one for segment in different for one in segment.extremes]
+        currents = [step.largest_a or 0.0 for segment in extremes for _, step in powered(segment.steps)]
         self._largest_a = max(currents, default=0.0)
         full_mah = _full_mah(program.cell)
         self._proven: dict[_Key, _Steps] = {}
@@ -125,12 +128,14 @@ class _Prover:
         number, step = recorded(segment.steps)[-1]
         # The last step of a loop has ended earlier passes too, of which the branch has not seen the ends.
         is_alone = number == len(segment.steps) and isinstance(step, PoweredStep)
+        # What is measured may be less than what is expected: nothing is told of such a strip.
+        is_alone = is_alone and not segment.measured
         return stripped_whole(behind, effect_of(f"step {number}", step)) if is_alone else behind
 
     def _cycling(self, where: str, segment: CyclingSegment, counted: Interval) -> tuple[Effect, Interval]:
         """Prove a segment, and give its effect and what the guard of its cell counts behind it."""
         # The passes of a loop that the host decides are alike: each is proven once for what is counted before it.
-        key = Same(segment.steps), segment.limits, segment.ends
+        key = Same(segment.steps), segment.limits, segment.ends, segment.measured
         proven = self._proven.get(key)
         if proven is None:
             proven = self._proven[key] = self._steps(where, segment)
@@ -144,12 +149,17 @@ class _Prover:
 
     def _steps(self, where: str, segment: CyclingSegment) -> _Steps:
         nodes = _nested(where, segment)
-        effects = {number: effect_of(f"{where}step {number}", step) for number, step in recorded(segment.steps)}
+        effects: dict[int, Effect] = {}
+        for extreme in segment.extremes:
+            for number, step in recorded(extreme.steps):
+                effect = effect_of(f"{where}step {number}", step)
+                effects[number] = effects[number].or_as(effect) if number in effects else effect
         if segment.ends:
             last = max(effects)
             effects[last] = effects[last].or_less()
         layers(f"{where}limits", segment.limits, self._largest_a)
-        inside(where, segment, self._program)
+        for extreme in segment.extremes:
+            inside(where, extreme, self._program)
         host_ends(f"{where}step {max(effects)}", segment)
         self._order(where, segment)
         self._charges(where, effects)
