@@ -57,6 +57,7 @@ class EventKind(StrEnum):
     SOAKED = "soaked"
     DECIDED = "decided by the recipe"
     CONDITION_UNKNOWN = "condition not known"
+    VALUES_MEASURED = "values measured"
     PERSON_ASKED = "person asked"
     HOST_END = "step ended by the host"
     SEGMENT_ENDED = "segment ended"
@@ -150,6 +151,7 @@ _SEVERITY: dict[EventKind, Severity] = {
     _K.SOAKED: _S.INFO,
     _K.DECIDED: _S.NOTICE,
     _K.CONDITION_UNKNOWN: _S.INFO,
+    _K.VALUES_MEASURED: _S.INFO,
     _K.PERSON_ASKED: _S.NOTICE,
     _K.HOST_END: _S.INFO,
     _K.SEGMENT_ENDED: _S.INFO,
