@@ -141,7 +141,7 @@ class CycleNumbers:
         return _cycle(self._before[segment].halves)
 
     def is_whole_before(self, segment: int, cycle: int) -> bool:
-        """Tell whether a cycle is over when the segment of this index begins: no later stage adds to its second half."""
+        """Tell whether a cycle is over when this segment begins: no later stage adds to its second half."""
         halves, last = self._before[segment].halves, self._before[segment].last
         return halves > 2 * cycle or (halves == 2 * cycle and self._firsts[segment] is not last)
 

@@ -86,18 +86,26 @@ def _named(steps: Sequence[RecipeStep]) -> dict[str, Path]:
     return {step.name: path for path, step in reversed(list(all_steps(steps))) if step.name is not None}
 
 
+def measured_in(step: RecipeStep) -> list[Quantity]:
+    """Give the values of one step that the run measures first, as they are written."""
+    return [written for _, written, _ in _of_step(step)]
+
+
+def _of_step(step: RecipeStep) -> Iterator[tuple[Path, Quantity, MeasuredSource]]:
+    if isinstance(step, PoweredRecipeStep):
+        for key, written in ((CURRENT, step.largest), (CAPACITY, step.until.capacity)):
+            if written is not None and written.of is not None:
+                yield key, written, written.of
+
+
 def _values(steps: Sequence[RecipeStep]) -> Iterator[tuple[Path, Path, Quantity, MeasuredSource]]:
     """Yield the measured values with the place of their step, their key, and what measures them."""
     for path, step in all_steps(steps):
-        if isinstance(step, PoweredRecipeStep):
-            for key, written in ((CURRENT, step.largest), (CAPACITY, step.until.capacity)):
-                if written is not None and written.of is not None:
-                    yield path, key, written, written.of
+        for key, written, source in _of_step(step):
+            yield path, key, written, source
 
 
-def _source(
-    steps: Sequence[RecipeStep], path: Path, source: MeasuredSource, named: Mapping[str, Path]
-) -> Path | None:
+def _source(steps: Sequence[RecipeStep], path: Path, source: MeasuredSource, named: Mapping[str, Path]) -> Path | None:
     """Give the place of the step that measures a value; None without one, and for a cycle."""
     if source.cycle is not None:
         return None

@@ -46,10 +46,11 @@ class MeasuredValues:
         self._allowed: dict[tuple[Path, Path], AllowedValue] = {}
         self._ran: dict[Path, tuple[int, int]] = {}
 
-    def made(self, path: Path, step: PoweredStep) -> None:
-        """Note a step of the program, by whose charge later ones may be measured."""
+    def made(self, path: Path, step: PoweredStep) -> PoweredStep:
+        """Note a step of the program, by whose charge later ones may be measured, and give it."""
         if path in self._sources:
             self._made[path] = step
+        return step
 
     def of(self, path: Path, key: Path) -> AllowedValue | None:
         """Give what is expected of a value of a step, and what it may be; None, with a reason, where nothing tells."""

@@ -191,14 +191,18 @@ class _Cutter:
         """Tell whether a loop is written out pass by pass, whatever its temperatures and limits."""
         if path not in self._opened:
             inner = [((*path, "steps", n), other) for n, other in enumerate(step.steps)]
-            self._opened[path] = bool(step.until) or any(
-                where in self.targets.values()
-                or isinstance(other, MeasurementStep | PromptStep)
-                or (isinstance(other, RepeatStep) and self._is_opened(other, where))
-                or host_end(other) is not None
-                or bool(getattr(other, "when", ()))
-                for where, other in inner
-            ) or any(link.step is not None and link.step[: len(path)] == path for link in self._links_in(path))
+            self._opened[path] = (
+                bool(step.until)
+                or any(
+                    where in self.targets.values()
+                    or isinstance(other, MeasurementStep | PromptStep)
+                    or (isinstance(other, RepeatStep) and self._is_opened(other, where))
+                    or host_end(other) is not None
+                    or bool(getattr(other, "when", ()))
+                    for where, other in inner
+                )
+                or any(link.step is not None and link.step[: len(path)] == path for link in self._links_in(path))
+            )
         return self._opened[path]
 
     def _gather(self, path: Path, step: RecipeStep, around: Around) -> None:
@@ -219,9 +223,7 @@ class _Cutter:
         """
         gathered = [at for at, _ in self._gathered]
         return any(
-            link.cycle not in self._known
-            if link.step is None
-            else any(link.step[: len(at)] == at for at in gathered)
+            link.cycle not in self._known if link.step is None else any(link.step[: len(at)] == at for at in gathered)
             for link in self._links_in(path)
         )
 

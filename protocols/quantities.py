@@ -318,9 +318,7 @@ def _schema(dimensions: tuple[Dimension, ...], signed: bool, *, measured: bool =
     return WithJsonSchema({"type": "string", "description": description, "pattern": f"^{pattern}$"})
 
 
-def _positive(
-    *dimensions: Dimension, measured: bool = False
-) -> tuple[PlainValidator, WithJsonSchema, PlainSerializer]:
+def _positive(*dimensions: Dimension, measured: bool = False) -> tuple[PlainValidator, WithJsonSchema, PlainSerializer]:
     rule = "more than 0 (leave the key out if it is not wanted)"
     read = _reader(dimensions, lambda exact: exact > 0, rule, measured=measured)
     return PlainValidator(read), _schema(dimensions, signed=False, measured=measured), PlainSerializer(str)

@@ -19,6 +19,7 @@ from protocols.cell import DEFAULTS, Band, Cell, CellKind, Ends
 from protocols.cell_amounts import needed, whole_cell
 from protocols.current_sign import Direction
 from protocols.errors import ResolveError
+from protocols.limits_and_guards import guards_of, limits_of, voltage_band
 from protocols.loads import Load, load_of
 from protocols.measured_amounts import MeasuredAmount
 from protocols.measured_steps import CAPACITY, CURRENT
@@ -42,7 +43,6 @@ from protocols.program import (
     Segment,
     Step,
     Until,
-    VoltageBand,
 )
 from protocols.quantities import Quantity
 from protocols.recipe import Recipe
@@ -62,7 +62,6 @@ FIRST_REST_S = 60.0
 _CHECK_RECORD = Record(every_s=0.1)
 _INSIDE_HOST = Decimal("0.05")  # where a recipe has no cutoff: this part of the host band's width inside its end
 _MEASURABLE = Decimal("0.95")  # of the resistance at which the check's own current would reach the cutoff
-_LAYER_FACTORS = (Decimal("1.05"), Decimal("1.10"), Decimal("1.20"))
 _LEAST_LIMIT_A = Decimal("1e-3")  # where a recipe passes no current of its own, only rests and measures
 
 
@@ -215,7 +214,7 @@ class _Resolver:
 
     def measurement(self, piece: Measuring) -> MeasurementSegment | None:
         """Give the segment of one measurement; None, with a reason, where its values contradict each other."""
-        window = _band(self._bands_of(piece)["host"])
+        window = voltage_band(self._bands_of(piece)["host"])
         try:
             technique = piece.step.technique(window.low_v, window.high_v)
         except Contradiction as err:
@@ -275,37 +274,17 @@ class _Resolver:
         """Give the limits and guards of a piece, the same ones for all pieces of one phase."""
         phase = id(piece.limits)
         if phase not in self._judged:
-            self._judged[phase] = self.limits(piece), self.guards(piece)
+            largest_a = max(self.currents_a, default=_LEAST_LIMIT_A)
+            self._judged[phase] = limits_of(self._bands_of(piece), largest_a), self.guards(piece)
         return self._judged[phase]
-
-    def limits(self, piece: Piece) -> Limits:
-        """Give the three layers: volts as the piece, the recipe or the kind says, amperes from the largest current."""
-        host, tester, absolute = (_band(band) for band in self._bands_of(piece).values())
-        largest_a = max(self.currents_a, default=_LEAST_LIMIT_A)
-        amperes = [float(factor * largest_a) for factor in _LAYER_FACTORS]
-        return Limits(host, tester, absolute, amperes[0], amperes[1], amperes[2])
 
     def guards(self, piece: Piece) -> Guards:
         """Give the guards, with the window of the check block if there is one."""
-        block = self.recipe.guards
-        window, rest = self._measurable(piece), self._rules.open_circuit
+        rest = self._rules.open_circuit
         if rest is not None and piece.limits is not None:
             low, high = self._bands_of(piece)["host"]
             rest = max(low, rest[0]), min(high, rest[1])
-        return Guards(
-            early_cutoff_fraction=block.early_cutoff.fraction,
-            early_cutoff_in_a_row=block.early_cutoff.in_a_row,
-            resistance_low_ohm=float(window[0]) if window else None,
-            resistance_high_ohm=float(window[1]) if window else None,
-            short_ratio=block.short.ratio,
-            short_in_a_row=block.short.in_a_row,
-            short_policy=block.short.policy or DEFAULTS[self.cell.kind].short_policy,
-            open_circuit=_band(rest) if rest else None,
-            early_cutoff_off=not block.early_cutoff.active,
-            short_off=not block.short.active,
-            changes=block.changes,
-            trouble=block.trouble.guards(),
-        )
+        return guards_of(self.recipe.guards, self.cell.kind, self._measurable(piece), rest)
 
     def record(self, rule: RecordRule, where: str) -> Record:
         """Give a record rule in seconds, volts and amperes."""
@@ -318,39 +297,36 @@ class _Resolver:
 
     def _powered(self, step: PoweredRecipeStep, path: Path) -> None:
         where = self.recipe.place(path)
-        load = self._load(step, where)
-        given, passed = self.measured.of(path, CURRENT), self.measured.of(path, CAPACITY)
+        load, given = self._load(step, where), self.measured.of(path, CURRENT)
+        known = self._current(step, where) if step.load is None and given is None else None
+        passed, least_a = self.measured.of(path, CAPACITY), None
         time = step.until.time.exact if step.until.time else None
         capacity = passed.expected if passed else self._known(step.until.capacity, f"{where}.until.capacity")
         taper = self._amount(step.until.current, f"{where}.until.current")
         if load is not None:
-            current_a, least_a = load.largest_a, load.least_a
+            known, least_a = load.largest_a, load.least_a
         elif given is not None:
-            current_a, least_a = given.high, given.low
-        else:
-            known = self._current(step, where) if step.load is None else None
-            if known is None:
-                return
-            current_a = least_a = known
-        self.currents_a.append(current_a)
+            known, least_a = given.high, given.low
+        if known is None:
+            return
+        self.currents_a.append(known)
         self._has_no_own = load is not None or given is not None
-        if taper is not None and taper >= (current_a if given is None else given.low):
-            self.refuse(where, f"ends at {_milliamperes(taper)}, which is not below its {_milliamperes(current_a)}")
+        if taper is not None and taper >= (least_a or known):
+            self.refuse(where, f"ends at {_milliamperes(taper)}, which is not below its {_milliamperes(known)}")
         ends = Ends(time, passed.high if passed else capacity, taper, shortened=step.target is not None)
-        bound = self._ceiling(where, current_a, ends, least_a)
+        bound = self._ceiling(where, known, ends, least_a)
         record = self.record(step.record, f"{where}.record") if step.record else None
         voltage_v = step.until.voltage.value if step.until.voltage else None
         until = Until(_float(time), voltage_v, _float(taper), _float(capacity))
         if load is not None:
             self._made_step(path, step.in_program(float(load.value), until, load.bounds(bound), record))
             return
-        set_a = current_a if given is None else given.expected
+        set_a = given.expected if given else known
         signed_a = float(set_a if step.direction is Direction.CHARGE else -set_a)
         self._made_step(path, step.in_program(signed_a, until, bound, record))
 
     def _made_step(self, path: Path, step: PoweredStep) -> None:
-        self.done.append(step)
-        self.measured.made(path, step)
+        self.done.append(self.measured.made(path, step))
 
     def _known(self, quantity: Quantity | None, where: str) -> Decimal | None:
         """Give an amount that is known before the run; None, with its reason told before, for a measured one."""
@@ -414,10 +390,6 @@ class _Resolver:
             else:
                 low = min(low, end.exact)
         return low, high
-
-
-def _band(band: Band) -> VoltageBand:
-    return VoltageBand(float(band[0]), float(band[1]))
 
 
 def _float(value: Decimal | None) -> float | None:

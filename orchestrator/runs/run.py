@@ -17,8 +17,8 @@ from orchestrator.clock.virtual import wall_time
 from orchestrator.events import EventKind, RunUpdate, Severity
 from orchestrator.rollback import as_before
 from orchestrator.runs.decisions import Decisions
-from orchestrator.runs.measured_segments import MeasuredSegments
 from orchestrator.runs.journal import RunJournal
+from orchestrator.runs.measured_segments import MeasuredSegments
 from orchestrator.runs.progress import Progress
 from orchestrator.runs.records import RecordPipeline
 from orchestrator.runs.request import RunRequest

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from protocols.cell import DEFAULTS, Cell
 from protocols.formats.file_contents import Note
+from protocols.measured_steps import measured_in
 from protocols.parting import programs_of
 from protocols.pieces import Cycling
 from protocols.program import (
@@ -156,6 +157,9 @@ def _decided(recipe: Recipe, steps: Sequence[RecipeStep], at: Path) -> Iterator[
             yield Note(place, "its conditions on what is measured (until, when) are decided by cellrig: left out")
         if host_end(step) is not None:
             yield Note(place, "its end by drift or collapse of the voltage is ordered by cellrig: left out")
+        for written in measured_in(step):
+            what = f"{written} is measured by cellrig while the run goes on: what is expected of it is written"
+            yield Note(place, what)
         if not isinstance(step, PromptStep) and step.temperature is not None:
             yield Note(place, f"its temperature, {step.temperature.target}, is left out")
         if isinstance(step, RepeatStep):
