@@ -92,6 +92,19 @@ def _with(step: Step, amount: MeasuredAmount, value: float) -> Step:
     return replace(step, current_a=value if step.direction is Direction.CHARGE else -value)
 
 
+def expected_of(steps: Sequence[Step], amount: MeasuredAmount) -> float:
+    """Give the value that steps have at the place of an amount: the expected one, a magnitude, before it is measured.
+
+    Raises ValueError where they have none.
+    """
+    step = steps[amount.step - 1]
+    if isinstance(step, PoweredStep):
+        value = step.until.capacity_ah if amount.key is AmountKey.CAPACITY else step.largest_a
+        if value is not None:
+            return value
+    raise ValueError(f"step {amount.step} has no {amount.key}")
+
+
 def corners(steps: Sequence[Step], amounts: Sequence[MeasuredAmount]) -> Iterator[tuple[Step, ...]]:
     """Yield the steps with every combination, step by step, of the least and the largest values that they may have.
 

@@ -215,6 +215,8 @@ def _measured(text: str, head: str, source: MeasuredSource, wanted: tuple[Dimens
         rate = Quantity(Decimal(match[1]), UNITS["C"])
     if rate is not None and Dimension.RATE in wanted:
         return Quantity(rate.number, rate.unit, rate.fraction, source)
+    if (near := meant_source(text)) is not None and near != text.strip():
+        raise QuantityError(ascii(text), f"'{near}'")
     if Dimension.RATE in wanted:
         raise QuantityError(ascii(text), f"a C rate, such as 'C/3 of {source}'")
     if Dimension.CAPACITY_SHARE in wanted:
