@@ -112,13 +112,11 @@ def _parted_at_rests(program: Program) -> int:
 
 def _goes_on(first: Segment, second: Segment) -> bool:
     """Tell whether a segment takes up the one before it, which has ended with a rest and nothing to be decided."""
-    if not isinstance(first, CyclingSegment) or not isinstance(second, CyclingSegment) or first.after or first.ends:
+    if not isinstance(first, CyclingSegment) or not isinstance(second, CyclingSegment):
         return False
-    if (
-        second.prompt is not None
-        or second.measured
-        or (first.temperature, first.limits) != (second.temperature, second.limits)
-    ):
+    if first.after or first.host_may_end or second.prompt is not None or second.measured:
+        return False
+    if (first.temperature, first.limits) != (second.temperature, second.limits):
         return False
     *_, last = recorded(first.steps)
     return isinstance(last[1], Rest)

@@ -27,9 +27,11 @@ from protocols.recipe_steps import (
     RecipeStep,
     RepeatStep,
     host_end,
+    is_ended_by_host,
     surroundings,
+    temperature_end,
 )
-from protocols.temperature import TemperatureBlock
+from protocols.temperature import TemperatureBand, TemperatureBlock
 
 # What a program may hold: a year of an EIS every six hours, before and after.
 SEGMENTS_MAX = 3000
@@ -50,7 +52,7 @@ class Cycling:
 
     ``prompt``: what a person is asked to do before them. ``end``: the end of the last one that the host orders.
     ``is_continued``: the cell comes to them as it was left, from others on the same channel. ``limits``: those in place
-    of the recipe's.
+    of the recipe's. ``degrees``: the temperatures outside of which the host ends the last one.
     """
 
     steps: tuple[tuple[Path, RecipeStep], ...]
@@ -60,6 +62,7 @@ class Cycling:
     decisions: tuple[Decision, ...] = ()
     end: HostEnd | None = None
     is_continued: bool = False
+    degrees: TemperatureBand | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,8 +161,8 @@ class _Cutter:
             self._add(Measuring(path, step, around.temperature, around.limits))
         else:
             self._gather(path, step, around)
-        if (end := host_end(step)) is not None:
-            self._cut(end)
+        if is_ended_by_host(step):
+            self._cut(host_end(step), temperature_end(step))
         if conditions := getattr(step, "when", ()):
             self._cut()
             self._decide(path, conditions, None, loop)
@@ -197,7 +200,7 @@ class _Cutter:
                     where in self.targets.values()
                     or isinstance(other, MeasurementStep | PromptStep)
                     or (isinstance(other, RepeatStep) and self._is_opened(other, where))
-                    or host_end(other) is not None
+                    or is_ended_by_host(other)
                     or bool(getattr(other, "when", ()))
                     for where, other in inner
                 )
@@ -227,11 +230,11 @@ class _Cutter:
             for link in self._links_in(path)
         )
 
-    def _cut(self, end: HostEnd | None = None) -> None:
+    def _cut(self, end: HostEnd | None = None, degrees: TemperatureBand | None = None) -> None:
         """End a piece with the steps gathered so far."""
         if self._gathered:
             steps, self._gathered = tuple(self._gathered), []
-            self._add(Cycling(steps, self._around.temperature, self._around.limits, end=end))
+            self._add(Cycling(steps, self._around.temperature, self._around.limits, end=end, degrees=degrees))
 
     def _add(self, piece: Piece) -> None:
         prompt = " ".join(self._prompts) or None

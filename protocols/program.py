@@ -34,7 +34,7 @@ from protocols.program_steps import (
     Until,
 )
 from protocols.techniques import Technique
-from protocols.temperature import CellTemperature
+from protocols.temperature import CellTemperature, TemperatureBand
 from protocols.trouble import DEFAULT_TROUBLE, TroubleGuards
 
 __all__ = [
@@ -166,7 +166,9 @@ class CyclingSegment:
     condition holds; else with the next segment. ``ends``: ends of its last step that the host orders.
     ``checks_on_resume``: the contact checks of a segment that begins without them, because the cell came to it from
     another one on the same channel; they are made where an interrupted run goes on in it. ``measured``: values of its
-    steps, here the expected ones, that what the run has measured replaces before it begins.
+    steps, here the expected ones, that what the run has measured replaces before it begins. ``temperature_end``: the
+    temperatures of the cell's place outside of which the host ends its last step; ``temperature_limit``: those outside
+    of which the run trips.
     """
 
     steps: tuple[Step, ...]
@@ -181,6 +183,13 @@ class CyclingSegment:
     ends: Annotated[tuple[HostEnd, ...], Field(exclude_if=_is_empty)] = ()
     checks_on_resume: Annotated[tuple[Step, ...], Field(exclude_if=_is_empty)] = ()
     measured: Annotated[tuple[MeasuredAmount, ...], Field(exclude_if=_is_empty)] = ()
+    temperature_end: Annotated[TemperatureBand | None, Field(exclude_if=_is_none)] = None
+    temperature_limit: Annotated[TemperatureBand | None, Field(exclude_if=_is_none)] = None
+
+    @property
+    def host_may_end(self) -> bool:
+        """Whether the host may end its last step, by what it watches in the records or by the temperature."""
+        return bool(self.ends) or self.temperature_end is not None
 
     def with_measured(self, values: Mapping[MeasuredAmount, float]) -> CyclingSegment:
         """Give the segment with values that were measured; nothing of it is measured any more."""
@@ -293,6 +302,11 @@ class Program:
         guards = replace(first.guards, open_circuit=first.limits.host, open_circuit_reason=reason.strip())
         widened = replace(first, guards=guards)
         return replace(self, segments=tuple(widened if one is first else one for one in self.segments))
+
+    @property
+    def asks_for_temperature(self) -> bool:
+        """Whether a step of it ends, or the run trips, by the temperature of the cell's place."""
+        return any(it.temperature_end is not None or it.temperature_limit is not None for it in self.cycling)
 
     @property
     def decides(self) -> bool:

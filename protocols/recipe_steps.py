@@ -47,7 +47,7 @@ from protocols.quantities import (
 )
 from protocols.step_ends import CurrentUntil, RecordRule, RestUntil, VoltageUntil
 from protocols.techniques import CyclicVoltammetry, Impedance, OpenCircuit, Technique
-from protocols.temperature import TemperatureBlock, TemperatureField
+from protocols.temperature import TemperatureBand, TemperatureBlock, TemperatureField
 
 Path = tuple[str | int, ...]
 _SWEEP_POINTS = 2000  # records of one sweep, at least
@@ -310,6 +310,17 @@ def host_end(step: RecipeStep) -> HostEnd | None:
         return None if step.until.drift_below is None else drift_end(step.until.drift_below)
     collapse = getattr(getattr(step, "until", None), "collapse", None)
     return None if collapse is None else collapse.end()
+
+
+def temperature_end(step: RecipeStep) -> TemperatureBand | None:
+    """Give the temperatures outside of which the host ends a step; None for a step without such an end."""
+    end: TemperatureBand | None = getattr(getattr(step, "until", None), "temperature_end", None)
+    return end
+
+
+def is_ended_by_host(step: RecipeStep) -> bool:
+    """Tell whether the host may end a step: behind it another program begins."""
+    return host_end(step) is not None or temperature_end(step) is not None
 
 
 def powered_steps(steps: Sequence[RecipeStep]) -> list[tuple[Path, PoweredRecipeStep]]:

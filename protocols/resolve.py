@@ -181,6 +181,8 @@ class _Resolver:
             ends=(piece.end,) if isinstance(piece, Cycling) and piece.end is not None else (),
             checks_on_resume=self._checks_within(piece) if is_continued else (),
             measured=self._amounts.get(id(piece), ()),
+            temperature_end=piece.degrees if isinstance(piece, Cycling) else None,
+            temperature_limit=self.recipe.limits.temperature and self.recipe.limits.temperature.in_program(),
         )
 
     def _bands_of(self, piece: Piece) -> dict[str, Band]:

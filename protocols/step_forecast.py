@@ -99,9 +99,10 @@ def _steps(program: Program, segment: CyclingSegment, test: str) -> Iterator[Ste
         what, ends = _what(step), _ends_by(step, takes_s, full_ah)
         if any(one.step == number for one in segment.measured):
             what = f"{what}, {AS_MEASURED}"
-        is_last = bool(segment.ends) and number == recorded(segment.steps)[-1][0]
+        degrees = [] if segment.temperature_end is None else [segment.temperature_end.told]
+        is_last = segment.host_may_end and number == recorded(segment.steps)[-1][0]
         if is_last:
-            ends = " or ".join([*(end.told for end in segment.ends), ends])
+            ends = " or ".join([*(end.told for end in segment.ends), *degrees, ends])
         yield StepAhead(f"{test}{number}", what, passes[number - 1], ends, takes_s, longest_s, charge_ah, records)
 
 

@@ -60,6 +60,7 @@ class EventKind(StrEnum):
     VALUES_MEASURED = "values measured"
     PERSON_ASKED = "person asked"
     HOST_END = "step ended by the host"
+    TEMPERATURE_LIMIT = "temperature limit exceeded"
     SEGMENT_ENDED = "segment ended"
     # What samples show: the kinds of findings (``orchestrator.judging.limits``), in the same words
     EARLY_CUTOFF = "cutoff reached early"
@@ -165,6 +166,7 @@ _SEVERITY: dict[EventKind, Severity] = {
     _K.OVERDUE: _S.ALARM,
     _K.ABSOLUTE_LIMIT: _S.ALARM,
     _K.HOST_LIMIT: _S.ALARM,
+    _K.TEMPERATURE_LIMIT: _S.ALARM,
     _K.WRONG_CURRENT: _S.ALARM,
     _K.INVALID_VALUE: _S.ALARM,
     _K.CONTACT_RISES: _S.WARNING,

@@ -66,7 +66,7 @@ class SegmentBorder:
         """Whether the host has ended the present segment before, and its stop was confirmed."""
         progress = self._run.progress
         part = None if progress.is_over else progress.program.segments[progress.index]
-        return bool(getattr(part, "ends", ())) and self.decisions.was_ended(progress.index)
+        return bool(getattr(part, "host_may_end", False)) and self.decisions.was_ended(progress.index)
 
     @property
     def how_finished(self) -> str:

@@ -46,7 +46,7 @@ _ROUNDED = Fraction(1_000_000_001, 1_000_000_000)
 _MEASURED_TIMES = 3
 
 
-_Key = tuple[Same[tuple[Step, ...]], Limits, tuple[HostEnd, ...], tuple[MeasuredAmount, ...]]
+_Key = tuple[Same[tuple[Step, ...]], Limits, tuple[HostEnd, ...], bool, tuple[MeasuredAmount, ...]]
 _Steps = tuple[tuple[Node, ...], dict[int, Effect], Effect]
 
 
@@ -135,7 +135,7 @@ class _Prover:
     def _cycling(self, where: str, segment: CyclingSegment, counted: Interval) -> tuple[Effect, Interval]:
         """Prove a segment, and give its effect and what the guard of its cell counts behind it."""
         # The passes of a loop that the host decides are alike: each is proven once for what is counted before it.
-        key = Same(segment.steps), segment.limits, segment.ends, segment.measured
+        key = Same(segment.steps), segment.limits, segment.ends, segment.host_may_end, segment.measured
         proven = self._proven.get(key)
         if proven is None:
             proven = self._proven[key] = self._steps(where, segment)
@@ -154,7 +154,7 @@ class _Prover:
             for number, step in recorded(extreme.steps):
                 effect = effect_of(f"{where}step {number}", step)
                 effects[number] = effects[number].or_as(effect) if number in effects else effect
-        if segment.ends:
+        if segment.host_may_end:
             last = max(effects)
             effects[last] = effects[last].or_less()
         layers(f"{where}limits", segment.limits, self._largest_a)
