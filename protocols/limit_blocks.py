@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from protocols.field_types import FileModel, problem
 from protocols.quantities import Voltage
-from protocols.temperature import TemperatureLimitBlock
+from protocols.temperature import TemperatureBand, TemperatureLimitBlock
 
 
 class BandBlock(FileModel):
@@ -29,6 +29,11 @@ class LimitsBlock(FileModel):
     absolute: BandBlock | None = None
     # Left out of the text where a file does not say it: hashes of earlier versions hold.
     temperature: Annotated[TemperatureLimitBlock | None, Field(exclude_if=lambda value: value is None)] = None
+
+    @property
+    def temperature_band(self) -> TemperatureBand | None:
+        """The temperatures outside of which the run trips, as a program keeps them; None without such limits."""
+        return None if self.temperature is None else self.temperature.in_program()
 
 
 class PhaseLimits(FileModel):

@@ -35,7 +35,6 @@ from protocols.program import (
     Limits,
     Loop,
     MeasurementSegment,
-    PoweredStep,
     Program,
     Purpose,
     Record,
@@ -140,7 +139,7 @@ class _Resolver:
             self.reasons.append(sentence)
 
     def cycling(self, piece: Cycling) -> tuple[Step, ...]:
-        """Give the steps of one segment, behind its own check block where the leads may have been moved before it."""
+        """Give the steps of one segment, behind its own check block where its leads may have been moved."""
         # What a strip may take depends on all steps before it: those of a Li/Cu cell are made one by one.
         key = (
             tuple((path, id(step)) for path, step in piece.steps),
@@ -182,7 +181,7 @@ class _Resolver:
             checks_on_resume=self._checks_within(piece) if is_continued else (),
             measured=self._amounts.get(id(piece), ()),
             temperature_end=piece.degrees if isinstance(piece, Cycling) else None,
-            temperature_limit=self.recipe.limits.temperature and self.recipe.limits.temperature.in_program(),
+            temperature_limit=self.recipe.limits.temperature_band,
         )
 
     def _bands_of(self, piece: Piece) -> dict[str, Band]:
@@ -321,14 +320,13 @@ class _Resolver:
         voltage_v = step.until.voltage.value if step.until.voltage else None
         until = Until(_float(time), voltage_v, _float(taper), _float(capacity))
         if load is not None:
-            self._made_step(path, step.in_program(float(load.value), until, load.bounds(bound), record))
-            return
-        set_a = given.expected if given else known
-        signed_a = float(set_a if step.direction is Direction.CHARGE else -set_a)
-        self._made_step(path, step.in_program(signed_a, until, bound, record))
-
-    def _made_step(self, path: Path, step: PoweredStep) -> None:
-        self.done.append(self.measured.made(path, step))
+            made = step.in_program(float(load.value), until, load.bounds(bound), record)
+        else:
+            set_a = given.expected if given else known
+            made = step.in_program(
+                float(set_a) * (1 if step.direction is Direction.CHARGE else -1), until, bound, record
+            )
+        self.done.append(self.measured.made(path, made))
 
     def _known(self, quantity: Quantity | None, where: str) -> Decimal | None:
         """Give an amount that is known before the run; None, with its reason told before, for a measured one."""
