@@ -1,0 +1,23 @@
+"""The system's Chromium for tests of the pages: started once for a module, each test with a window of its own."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from playwright.sync_api import Browser, sync_playwright
+
+PROGRAM = "chromium"
+
+
+@contextmanager
+def chromium() -> Iterator[Browser]:
+    """Start the browser, and end it. Tests that use it are marked ``needs("chromium")``."""
+    with sync_playwright() as playwright:
+        # Without a sandbox: in a container it has no rights to make one. It sees pages of this machine only.
+        browser = playwright.chromium.launch(executable_path=shutil.which(PROGRAM), args=["--no-sandbox"])
+        try:
+            yield browser
+        finally:
+            browser.close()
