@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, Route, sync_playwright
+
+from orchestrator.dashboard.assets import Assets
 
 PROGRAM = "chromium"
 
@@ -21,3 +23,16 @@ def chromium() -> Iterator[Browser]:
             yield browser
         finally:
             browser.close()
+
+
+def serving(page: str) -> Callable[[Route], None]:
+    """Return what answers the requests of a window without a service: files that pages load, and else this page."""
+
+    def served(route: Route) -> None:
+        asset = Assets.load().files.get(route.request.url.rpartition("/")[2])
+        if asset is None:
+            route.fulfill(body=page, content_type="text/html")
+        else:
+            route.fulfill(body=asset.data, content_type=asset.kind)
+
+    return served

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Route
 
 from orchestrator.dashboard import numbers
 from orchestrator.dashboard.assets import Assets
-from tests.browser import chromium
+from tests.browser import chromium, serving
 
 CASES: dict[str, list[list[Any]]] = json.loads((Path(__file__).parent / "golden" / "numbers.json").read_text("utf-8"))
 _WITH_LANGUAGE = ("left", "age", "moment")
@@ -58,19 +56,8 @@ def test_browser_writes_the_same() -> None:
     with chromium() as browser:
         for lang in ("en", "zh"):
             window = browser.new_context(timezone_id="America/New_York").new_page()
-            window.route("**/*", _serving(f"<!doctype html><html lang={lang}><body></body></html>"))
+            window.route("**/*", serving(f"<!doctype html><html lang={lang}><body></body></html>"))
             window.goto("http://127.0.0.1/")
             rows = [row for row in _rows() if row[2] == lang or row[0] not in _WITH_LANGUAGE]
             told = window.evaluate(_IN_THE_BROWSER, [Assets.load().address("numbers.js"), [row[:2] for row in rows]])
             assert told == [row[3] for row in rows]
-
-
-def _serving(page: str) -> Callable[[Route], None]:
-    def served(route: Route) -> None:
-        asset = Assets.load().files.get(route.request.url.rpartition("/")[2])
-        if asset is None:
-            route.fulfill(body=page, content_type="text/html")
-        else:
-            route.fulfill(body=asset.data, content_type=asset.kind)
-
-    return served

@@ -24,7 +24,7 @@ function showContact() {
   at("band").hidden = !code;
   if (!code) return;
   const quiet = live.silence();
-  const values = { age: age(quiet ?? 0), time: moment(live.rig.control, live.rig.zone, live.now() ?? undefined) };
+  const values = { age: age(quiet), time: moment(live.rig.control, live.rig.zone, live.now() ?? undefined) };
   // Only the age counts on; a live region must not be read anew each second.
   const band = at("band-text"), text = t(code, values);
   if (at("band").dataset.code !== code) {

@@ -15,8 +15,8 @@ export function on(kind, told) {
 // The rig's time in unix seconds, never behind it: null before the first frame.
 export const now = () => (offset === null ? null : (Date.now() / 1000) * rig.speed - offset);
 export const ageOf = (unixS) => (offset === null || unixS == null ? null : Math.max(0, now() - unixS));
-// Real seconds since the newest frame was made.
-export const silence = () => (lastNow === null ? null : (now() - lastNow) / rig.speed);
+// Real seconds since the newest frame was made; before the first one, since this window was loaded.
+export const silence = () => (lastNow === null ? loadedFor() : (now() - lastNow) / rig.speed);
 export const state = () => contact;
 export const isLive = () => contact === "live";
 
@@ -26,8 +26,8 @@ function judge() {
   const quiet = silence();
   const found =
     status === 401 ? "signed-out"
-    : quiet === null ? (loadedFor() > LOST_AFTER_S ? "lost" : "connecting")
     : quiet > LOST_AFTER_S ? "lost"
+    : lastNow === null ? "connecting"
     : rig.control !== null && (now() - rig.control) / rig.speed > 2 * LOST_AFTER_S ? "control"
     : "live";
   if (found === contact) return;
