@@ -143,6 +143,39 @@ def test_experiment_of_pybamm_is_read_without_running_it() -> None:
     assert "after 24 h" in notes(found)
 
 
+CHARGE, DISCHARGE = "Charge at 1 mA for 1 hour or until 4.2 V", "Discharge at 2 mA for 1 hour or until 3 V"
+BOTH = [{"time": "1 h", "voltage": "4.2 V"}, {"time": "1 h", "voltage": "3 V"}]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f'"{CHARGE}",\n"{DISCHARGE}",\n',
+        f'"{CHARGE}"\n"{DISCHARGE}"\n',
+        f'steps = ["{CHARGE}"]\nsteps += ["{DISCHARGE}"]\n',
+        f'steps = []\nsteps.append("{CHARGE}")\nsteps.extend(["{DISCHARGE}"])\nprint(len(steps))\n',
+        f'rates = [1, 2]\nup = "{CHARGE}"\ndown = all = [up, "{DISCHARGE}"]\n',
+        f's = pybamm.Simulation(model, experiment=pybamm.Experiment(["{CHARGE}", "{DISCHARGE}"]))\n',
+    ],
+)
+def test_every_step_of_a_pybamm_file_is_there_however_the_list_is_made(text: str) -> None:
+    """Texts alone in their lines, lists that grow, lists of other things beside them, an experiment as an argument."""
+    assert [step["until"] for step in _documents(imported(text))] == BOTH
+
+
+def test_what_a_pybamm_file_has_beside_its_experiment_is_named() -> None:
+    """Steps that are in no experiment, a second experiment, a period by place or by name, what a function makes."""
+    two = f'first = ["{CHARGE}"]\nlater = "9 s"\na = pybamm.Experiment(first, "10 s", "25oC")\n'
+    found = imported(two + f'b = pybamm.Experiment(["{DISCHARGE}"], period=later)')
+    assert found.recipe.record.every.value == 9.0
+    assert "Experiment: the file has 2: the last one is taken" in notes(found)
+    assert f"line 1: '{CHARGE}' is not among the steps of the experiment" in notes(found)
+    by_place = imported(two)
+    assert by_place.recipe.record.every.value == 10.0
+    assert "Experiment: temperature='25oC' is left out" in notes(by_place)
+    assert "what it makes of the steps is not known" in notes(imported(f'a = ["{CHARGE}"]\nsteps = twice(a)'))
+
+
 def test_lines_of_pybamm_need_no_python() -> None:
     """One step a line, a Li/Li cell through 0 V: limits are those of the kind, signs those of the words."""
     found = imported("# mine\nDischarge at 0.2 mA for 30 minutes or until 0 V\nCharge at 0.2 mA for 30 minutes\n")
@@ -167,6 +200,10 @@ def _documents(found: Imported) -> list[dict[str, Any]]:
         ("Hold at 4 V for 1 hour", "without a current limit"),
         ("Charge at 1 mA until 4 V\nHold at 4 V until 3 V", "without an end"),
         ('steps = [f"Rest for {n} minutes" for n in (1, 2)] + ["Rest for 1 hour"]', "line 1"),
+        ('steps = ["Rest for 1 hour"]\nfor n in (1, 2):\n    steps += ["Charge at 1 mA for 1 hour"]', "line 2"),
+        ('steps = ["Rest for 1 hour", "Charge at 1 mA for 1 hour"]\nsteps.reverse()', "line 2"),
+        ('steps = ["Charge at 1 mA for 1 hour"]\nsteps[0] = "Charge at 2 mA for 1 hour"', "line 2"),
+        ('def cycle():\n    return ["Charge at 1 mA for 1 hour"]\nsteps = ["Rest for 1 hour"]', "line 1"),
     ],
 )
 def test_text_that_cannot_be_meant_is_refused(text: str, words: str) -> None:
