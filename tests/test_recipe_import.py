@@ -285,6 +285,65 @@ def test_values_that_contradict_each_other_or_have_no_place_are_named() -> None:
     assert "capacity" not in found.text
 
 
+CAPACITY = '<MultCap Value="162000"/>'
+
+
+def test_rate_alone_is_of_the_capacity_that_the_file_names() -> None:
+    """Its current, the limit of a hold and its end are those of the file, whatever cell runs it; each is said."""
+    hold = main(3, Volt=41000, Rate=0.2, Stop_Rate=0.05, Time=3600000)
+    found = imported(step_file(main(1, Rate=0.5, Stop_Volt=41000), hold, DOWN, head=CAPACITY, whole=PROTECT))
+    up, held, _ = _documents(found)
+    assert (up["current"], held["current_limit"], held["until"]["current"]) == ("22.5 mA", "9 mA", "2.25 mA")
+    for words in ("Step1: Rate 0.5 C stands alone", "Step2: Rate 0.2 C stands", "Step2: Stop_Rate 0.05 C stands"):
+        assert words in notes(found)
+    without = imported(step_file(main(1, Rate=0.5, Stop_Volt=41000), hold, DOWN, whole=PROTECT))
+    up, held, _ = _documents(without)
+    assert (up["current"], held["current_limit"], held["until"]["current"]) == ("0.5 C", "0.2 C", "0.05 C")
+    assert "the file has no capacity: it is a rate of the cell's own" in notes(without)
+
+
+def test_no_value_of_a_step_file_is_dropped_in_silence() -> None:
+    """Ends that a step cannot have here, conditions of loops, other protection and records: a lost line for each."""
+    counted = loop(1).replace("</Other>", '<Cnd1 type="1" CmpType="5" Jump_Line="5" Value="30000"/></Other>')
+    records = "<Record><Main><Time Value='1000'/><Cap Value='5'/></Main></Record>"
+    found = imported(
+        step_file(
+            main(1, Curr=1.5, Time=3600000, Volt=41000, Stop_Curr=0.1),
+            main(4, Time=3600000, Stop_Volt=35000, Cap=3600, Curr=1),
+            main(7, Curr=1, Time=3600000, Volt=41000, Stop_Volt=42000, Cap=3600, Stop_Curr=0),
+            main(3, Volt=41000, Curr=1, Stop_Curr=0.5, Stop_Rate=0.05),
+            counted,
+            DOWN,
+            head=CAPACITY + '<RateType Value="105"/>',
+            whole=PROTECT.replace("<Volt>", "<Energy><Upper Value='3'/></Energy><Volt>") + records,
+        )
+    )
+    lost = [str(note) for note in found.notes if note.is_lost]
+    for words in (
+        "Step1: Volt 41000 is left out",
+        "Step1: its end at 0.1 mA is left out",
+        "Step2: its end at 3.5 V is left out",
+        "Step2: its end at 1 mAh is left out",
+        "Step2: Curr 1 is left out",
+        "Step3: its end at 4.2 V is left out",
+        "Step3: its end at 1 mAh is left out",
+        "Step3: the current that ends it is 0",
+        "Step4: the rate that ends it, 0.05 C of 45 mAh, is 2.25 mA, the current 0.5 mA",
+        "Step5: the loop's condition Cnd1 is left out",
+        "Whole_Prt: protection by Energy (Upper 3) is left out",
+        "Whole_Prt: records on a change of Cap, 5, are left out",
+    ):
+        assert any(line.startswith(words) for line in lost), (words, lost)
+
+
+def test_voltage_of_a_charge_held_may_stand_as_its_end() -> None:
+    """A cc_cv with Stop_Volt alone holds that voltage; the line says so, and nothing is called left out."""
+    found = imported(step_file(main(7, Curr=1, Time=3600000, Stop_Volt=41000, Stop_Curr=0.1), DOWN, whole=PROTECT))
+    assert _documents(found)[0]["voltage"] == "4.1 V"
+    assert "Step1: it has no Volt: its Stop_Volt is the voltage that is held" in notes(found)
+    assert not [note for note in found.notes if note.is_lost]
+
+
 def test_traps_of_unicycler_are_normalised() -> None:
     """A rate before a current, "D/2" a discharge, a hold without a sign by the step before, 0 and "" no values."""
     method = [
