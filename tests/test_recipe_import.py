@@ -351,9 +351,11 @@ def test_traps_of_unicycler_are_normalised() -> None:
         {"step": "constant_current", "rate_C": "D/2", "until_time_s": 900, "until_voltage_V": 0.0},
         {"step": "constant_voltage", "voltage_V": 0.0, "until_rate_C": 0, "until_current_mA": 0.05},
         {"step": "loop", "loop_to": 2, "cycle_count": 3},
+        {"step": "constant_current", "rate_C": "-1/5", "until_time_s": 900},
     ]
     found = imported(json.dumps({"method": method, "record": {"time_s": 5}, "sample": {"name": "$NAME"}}))
-    first, loop = _documents(found)
+    first, loop, last = _documents(found)
+    assert (last["current"], last["direction"]) == ("C/5", "discharge")
     assert (first["current"], first["direction"], first["until"]) == ("C/4", "charge", {"voltage": "0.9 V"})
     assert (loop["times"], loop["steps"][0]["current"], loop["steps"][0]["direction"]) == (3, "C/2", "discharge")
     assert (loop["steps"][1]["direction"], loop["steps"][1]["until"]) == ("discharge", {"current": "0.05 mA"})
@@ -379,6 +381,12 @@ def test_limits_are_said_whoever_set_them() -> None:
     around = imported(step_file(UP, DOWN))
     assert bands(around) == ["2.95 V to 4.15 V", "2.9 V to 4.2 V", "2.8 V to 4.3 V"]
     assert "set around the voltages of the steps" in notes(around)
+    inside = imported(step_file(UP, DOWN, whole=PROTECT.replace("43000", "40000")))
+    assert bands(inside)[1] == "2.5 V to 4.2 V"
+    lost = [str(note) for note in inside.notes if note.is_lost]
+    assert lost[0].startswith(
+        "limits: the file ends the test at 4 V, and its steps go to 4.1 V: that protection is not"
+    )
     beyond = imported(step_file(main(2, Curr=1, Time=1000, Stop_Volt=0)), CellKind.LFP)
     assert "limits: steps go to 0 V, outside of lfp cells' 2.7 V to 4.1 V" in notes(beyond)
     with pytest.raises(FormatError, match="nothing tells the limits"):
