@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from protocols.branches import Branch, HostEnd, Measure, Watched
+from protocols.branches import Branch, HostEnd, Measure, StepEnd, Watched
 from protocols.errors import ResolveError
 from protocols.loading import load_cell, load_recipe, parse_recipe, recipe_text, shipped_cells, shipped_recipes
 from protocols.program import (
@@ -104,6 +104,7 @@ def test_a_step_that_only_its_time_ends_has_an_exact_charge() -> None:
 _ENDLESS = replace(CHARGE, ceiling=Ceiling(capacity_ah=None, time_s=None))
 _HOLD = ConstantVoltage(CHARGE.direction, 4.0, Until(time_s=60.0, current_a=0.0005), 0.001)
 _HELD = ConstantVoltage(CHARGE.direction, 0.2, Until(time_s=36_000.0), 0.001)
+_SET_PLATE = replace(PLATE, until=Until(capacity_ah=0.001))
 _SET_STRIP = replace(STRIP, until=Until(capacity_ah=0.001))
 _CASES: dict[str, tuple[Rule, CellFacts, Limits, tuple[Step, ...], str]] = {
     "current of zero": (Rule.VALUES, LFP, LIMITS, (replace(CHARGE, current_a=0.0),), "a rest"),
@@ -160,6 +161,13 @@ _CASES: dict[str, tuple[Rule, CellFacts, Limits, tuple[Step, ...], str]] = {
         (replace(_HELD, direction=PLATE.direction, voltage_v=-0.1), _SET_STRIP),
         "leave 0 mAh on the copper",
     ),
+    "copper stripped of what a voltage may not have let plate": (
+        Rule.VOLTAGE,
+        CU,
+        CU_LIMITS,
+        (PLATE, _SET_STRIP),
+        "leave 0 mAh on the copper",
+    ),
     "copper stripped too far": (
         Rule.VOLTAGE,
         CU,
@@ -206,7 +214,7 @@ def test_sound_neighbours_of_those_programs_are_proven() -> None:
         made(UP, Loop(1, 50), cell=LI, limits=LI_LI_LIMITS),
         made(UP, DOWN, Loop(1, 1000), cell=LI, limits=LI_LI_LIMITS),
         made(PLATE, STRIP, Loop(1, 50), cell=CU, limits=CU_LIMITS),
-        made(PLATE, replace(STRIP, until=Until(capacity_ah=0.001)), Loop(1, 9), STRIP, cell=CU, limits=CU_LIMITS),
+        made(_SET_PLATE, _SET_STRIP, Loop(1, 9), STRIP, cell=CU, limits=CU_LIMITS),
     ]
     assert [str(found) for found in map(prove, sound) if isinstance(found, CounterExample)] == []
 
@@ -327,7 +335,7 @@ def test_a_step_that_the_host_may_end_may_pass_nothing() -> None:
 
 def test_copper_bears_less_where_the_host_may_end_the_plating() -> None:
     """A plating that a collapse may end leaves nothing that a strip without a voltage can count on."""
-    (plated,) = made(PLATE, cell=CU, limits=CU_LIMITS).cycling
+    (plated,) = made(_SET_PLATE, cell=CU, limits=CU_LIMITS).cycling
     stripped = replace(plated, steps=(_SET_STRIP,))
     program = replace(made(cell=CU), segments=(plated, stripped))
     assert isinstance(prove(program), Proof)
@@ -335,3 +343,19 @@ def test_copper_bears_less_where_the_host_may_end_the_plating() -> None:
     found = prove(replace(program, segments=(ended, stripped)))
     assert isinstance(found, CounterExample)
     assert (found.rule, found.where) == (Rule.VOLTAGE, "test 2, step 1")
+
+
+def test_strip_counts_on_a_plating_whose_voltage_leads_elsewhere_and_on_no_other() -> None:
+    """Where a run goes on behind a plating only if its voltage has not ended it, the charge is there to be stripped."""
+    (plated,) = made(PLATE, cell=CU, limits=CU_LIMITS).cycling
+    stripped = replace(plated, steps=(_SET_STRIP,))
+    met = Branch(Measure.END_REASON, to=2, reason=StepEnd.VOLTAGE)
+    ends = replace(plated, after=(met,))
+    assert isinstance(prove(replace(made(cell=CU), segments=(ends, stripped))), Proof)
+    watched = replace(ends, ends=(HostEnd(Watched.COLLAPSE, 0.3, 600.0),))
+    leads_there = replace(plated, after=(replace(met, to=1),))
+    comes_there = replace(plated, after=(replace(met, to=2),)), replace(plated, steps=(STRIP,)), stripped
+    for segments in (watched, stripped), (leads_there, stripped), comes_there:
+        found = prove(replace(made(cell=CU), segments=segments))
+        assert isinstance(found, CounterExample)
+        assert (found.rule, found.where) == (Rule.VOLTAGE, f"test {len(segments)}, step 1")

@@ -102,9 +102,8 @@ class Copper:
                 story = "A healthy cell never reaches that voltage: it plates to the step's ceiling, and the run trips."
                 raise unproven(Rule.ENDS, where, what, story)
             added = effect.largest_ah if effect.set_ah is None else -effect.set_ah
-            # Held at a voltage, or ended by the host or above 0 V, a plating may leave less, and even nothing.
-            is_sure = effect.set_ah is not None and not effect.may_be_less
-            is_sure = is_sure and (step.target_v is None or step.target_v <= 0)
+            # Where its voltage or the host may end a plating, it leaves less, and even nothing.
+            is_sure = effect.set_ah is not None and not effect.may_be_less and step.target_v is None
             there = before + Interval(added if is_sure else Fraction(0), added)
             if there.high > self._most_ah * _ROUNDED:
                 after = f" after {passes} passes" if passes > 1 else ""
@@ -122,16 +121,19 @@ class Copper:
                 f"The steps before it leave {_mah(before.low)} on the copper.",
                 "When that is gone the electrolyte is oxidised until the host's limit: give it an end voltage.",
             )
-        return Interval(before.low - stripped, before.high - stripped)
+        # The host may end it before it has taken anything.
+        return Interval(before.low - stripped, before.high if effect.may_be_less else before.high - stripped)
 
 
-def stripped_whole(behind: Interval, effect: Effect) -> Interval:
-    """Give what is on the copper behind a strip that its own charge has ended, where its voltage might have.
+def passed_whole(behind: Interval, effect: Effect) -> Interval:
+    """Give what is on the copper behind a step that its own charge has ended, where its voltage might have.
 
     ``behind`` is what the walk counts where either may have ended it.
     """
-    if effect.set_ah is None or effect.set_ah <= 0:
+    if effect.set_ah is None:
         return behind
+    if effect.set_ah < 0:
+        return Interval(min(behind.low - effect.set_ah, behind.high), behind.high)
     return Interval(behind.low, max(Fraction(0), behind.high - effect.set_ah))
 
 

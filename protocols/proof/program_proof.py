@@ -29,7 +29,7 @@ from protocols.program import (
     VoltageBand,
 )
 from protocols.program_steps import powered, recorded
-from protocols.proof.drift import UNGUARDED_PART, Copper, Drift, Foils, Guard, stripped_whole, walk
+from protocols.proof.drift import UNGUARDED_PART, Copper, Drift, Foils, Guard, passed_whole, walk
 from protocols.proof.effects import Effect, effect_of
 from protocols.proof.findings import CounterExample, Proof, Rule, Unproven, unproven
 from protocols.proof.intervals import Interval
@@ -114,7 +114,8 @@ class _Prover:
     def _by_charge(self, index: int, behind: Interval) -> Interval:
         """Give what is counted where a run goes on with the next segment, though at a voltage it leaves.
 
-        A reservoir on copper is cycled until a strip meets its voltage: where the run goes on, the strip was whole.
+        A reservoir on copper is cycled until a strip meets its voltage: where the run goes on, the strip was whole. So
+        was a plating at whose voltage the run is over.
         """
         segment = self._program.segments[index]
         # Another condition that leads on, too, may hold first.
@@ -123,9 +124,11 @@ class _Prover:
         if not leaves or not isinstance(segment, CyclingSegment) or self._program.cell.kind != CellKind.LI_CU:
             return behind
         number, step = recorded(segment.steps)[-1]
-        # The last step of a loop has ended earlier passes too, of which the branch has not seen the ends.
-        is_alone = number == len(segment.steps) and isinstance(step, PoweredStep)
-        return stripped_whole(behind, effect_of(f"step {number}", step)) if is_alone else behind
+        # The last step of a loop has ended earlier passes too, of which the branch has not seen the ends. One that the
+        # host has ended leads on as well.
+        is_alone = number == len(segment.steps) and isinstance(step, PoweredStep) and not segment.ends
+        is_alone = is_alone and step.target_v is not None
+        return passed_whole(behind, effect_of(f"step {number}", step)) if is_alone else behind
 
     def _cycling(self, where: str, segment: CyclingSegment, counted: Interval) -> tuple[Effect, Interval]:
         """Prove a segment, and give its effect and what the guard of its cell counts behind it."""
