@@ -20,6 +20,7 @@ from protocols.cell_amounts import needed, whole_cell
 from protocols.current_sign import Direction
 from protocols.errors import ResolveError
 from protocols.loads import Load, load_of
+from protocols.named_cycles import never_comes
 from protocols.parting import programs_of
 from protocols.pieces import SEGMENTS_MAX, Cycling, Decision, Measuring, Piece, too_many
 from protocols.plated_charge import strippable
@@ -86,7 +87,12 @@ def resolve(recipe: Recipe, cell: Cell) -> Program:
     segments = tuple(work.segment(part, piece) for part, piece in zip(parts, found, strict=True) if part is not None)
     if work.reasons:
         raise ResolveError(work.reasons)
-    return Program(recipe.name, recipe.sha256, cell.facts(), segments)
+    program = Program(recipe.name, recipe.sha256, cell.facts(), segments)
+    for path, why in never_comes(program, found):
+        work.refuse(recipe.place(path), why)
+    if work.reasons:
+        raise ResolveError(work.reasons)
+    return program
 
 
 class _Resolver:

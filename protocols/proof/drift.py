@@ -89,8 +89,9 @@ class Foils:
 class Copper:
     """The lithium on the copper of a Li/Cu cell, as its steps set it; never less than nothing.
 
-    ``most_ah``: what the counter electrode holds; ``least_ohm``: as of foils. Raises Unproven where a step without a voltage strips more than that.
-    A strip that its voltage may end takes nothing for certain; where it did not, ``stripped_whole`` tells what is left.
+    ``most_ah``: what the counter electrode holds; ``least_ohm``: as of foils. Raises Unproven where a step without a
+    voltage strips more than that. A strip that its voltage may end takes nothing for certain; where it did not,
+    ``passed_whole`` tells what is left.
     """
 
     def __init__(self, most_ah: Fraction, least_ohm: float | None = None) -> None:

@@ -136,7 +136,9 @@ def held(step: PoweredStep, least_ohm: float | None) -> tuple[str, ...]:
     """Say what bounds the charge of a held voltage, and what to do; nothing of another step."""
     if not step.holds_voltage or step.target_v is None or step.largest_a is None:
         return ()
-    bound = f"Held at {step.target_v:g} V it passes its limit of {step.largest_a * 1e3:.4g} mA for its whole time at most"
+    bound = (
+        f"Held at {step.target_v:g} V it passes its limit of {step.largest_a * 1e3:.4g} mA for its whole time at most"
+    )
     if least_ohm and abs(step.target_v) / least_ohm < step.largest_a:
         flows = f"{abs(step.target_v) / least_ohm * 1e3:.4g} mA through {least_ohm:.4g} ohm, the least of a sound cell"
         bound = f"Held at {step.target_v:g} V it passes at most {flows}"

@@ -1,7 +1,8 @@
 """Passes of a loop that the host decides: each must move its cell, as those of a loop of the tester must.
 
-Such a loop is written out, a segment or more for each pass. A charge to a voltage that nothing else ends brings the cell
-there; the same charge again, with no rest and no discharge between, ends as it begins, however often it is decided.
+Such a loop is written out, a segment or more for each pass. A charge to a voltage that nothing else ends brings the
+cell there; the same charge again, with no rest and no discharge between, ends as it begins, however often it is
+decided.
 
 >>> from protocols.program import ConstantCurrent, Rest, Until
 >>> charge, rest = ConstantCurrent(1e-3, Until(voltage_v=4.0)), Rest(Until(time_s=60.0))
