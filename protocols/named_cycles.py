@@ -23,7 +23,7 @@ def never_comes(program: Program, pieces: Sequence[Piece]) -> Iterator[tuple[Pat
 
     ``pieces``: those that the program's segments were made of. Passes of a loop ask the same: what counts is the last.
     """
-    asked: dict[tuple[Path, int, int], tuple[Branch, int]] = {}
+    asked: dict[tuple[Path, int, int], tuple[Branch, list[int]]] = {}
     for index, (segment, piece) in enumerate(zip(program.segments, pieces, strict=True)):
         counted = [branch for branch in segment.after if branch.measure in _COUNTED]
         if not counted:
@@ -31,9 +31,10 @@ def never_comes(program: Program, pieces: Sequence[Piece]) -> Iterator[tuple[Pat
         for decision in piece.decisions:
             for place, branch in enumerate(_of(decision.block, counted)):
                 # The block is one object in all passes.
-                asked[decision.path, id(decision.block), place] = branch, index
-    for (path, *_), (branch, last) in asked.items():
-        why = _why_never(branch, last, CycleNumbers.of(program))
+                key = decision.path, id(decision.block), place
+                asked.setdefault(key, (branch, []))[1].append(index)
+    for (path, *_), (branch, behind) in asked.items():
+        why = _why_never(branch, behind, CycleNumbers.of(program))
         if why:
             yield path, why
 
@@ -48,9 +49,9 @@ def _of(block: ConditionBlock, counted: Sequence[Branch]) -> list[Branch]:
     ]
 
 
-def _why_never(branch: Branch, last: int, numbers: CycleNumbers) -> str:
-    """Say why a condition never holds, judged behind the segment ``last`` for the last time; "" where it may."""
-    whole = numbers.whole_before(last + 1)
+def _why_never(branch: Branch, behind: Sequence[int], numbers: CycleNumbers) -> str:
+    """Say why a condition that is judged behind these segments never holds; "" where it may."""
+    whole = numbers.whole_before(behind[-1] + 1)
     there = (
         "no whole cycle has run"
         if not whole
@@ -65,8 +66,8 @@ def _why_never(branch: Branch, last: int, numbers: CycleNumbers) -> str:
         )
         return f"asks for {branch.above:.0f} cycles, which never come: {counted}; ask for fewer, or give the loop more"
     cycle = branch.of_cycle or 0
-    # A share of the newest cycle of all is the whole of it.
-    is_whole = cycle == whole and branch.below is not None and branch.below <= 1
+    # A share of the newest cycle of all is the whole of it. One pass alone decides nothing in any case.
+    is_whole = cycle == whole and branch.below is not None and branch.below <= 1 and len(behind) > 1
     if cycle < whole or (cycle == whole and not is_whole):
         return ""
     if is_whole:

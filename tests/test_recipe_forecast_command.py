@@ -9,7 +9,7 @@ import pytest
 
 from drivers.errors import SettingsError
 from orchestrator.bench.simulated import rack_with, sizes_in
-from orchestrator.bench.simulated_sizes import other_sizes, with_sizes_of
+from orchestrator.bench.simulated_sizes import with_sizes_of
 from protocols.branches import Branch, Measure
 from protocols.changes import changed, parse_change
 from protocols.current_sign import Direction
@@ -87,7 +87,6 @@ def test_a_simulated_cell_of_a_forecast_has_the_size_in_the_file() -> None:
     heavier = parse_cell(document.text, document.file)
     rack = with_sizes_of(rack_with(heavier, "21-1-1", None, 1), heavier)
     assert sizes_in(rack) == [{"active_mass_mg": pytest.approx(11.2), "area_cm2": pytest.approx(1.131)}]
-    assert not list(other_sizes(rack, heavier))
     other = parse_cell(_other(document.text), document.file)
     assert sizes_in(with_sizes_of(rack_with(other, "21-1-1", "coated-lfp", 1), other)) == sizes_in(rack)
     with pytest.raises(SettingsError, match=r"--cell-model: bare-lfp, .*, or a file of your own"):
