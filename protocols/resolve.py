@@ -118,6 +118,7 @@ class _Resolver:
         self._behind_load = False
         # Steps of pieces that were made before, with the last current behind them: passes of a loop are alike.
         self._made: dict[object, tuple[tuple[Step, ...], list[Decimal], bool]] = {}
+        self._same: dict[tuple[Step, ...], tuple[Step, ...]] = {}
         self._judged: dict[int, tuple[Limits, Guards]] = {}
 
     def parts(self, found: Sequence[Piece]) -> list[tuple[Step, ...] | MeasurementSegment | None]:
@@ -152,6 +153,8 @@ class _Resolver:
             for path, step in piece.steps:
                 self._step(step, path)
             steps = tuple(self.done) or (Rest(Until(time_s=FIRST_REST_S)),)
+            # Equal steps are one object, so that they are proven, forecast and numbered once.
+            steps = self._same.setdefault(steps, steps)
             made = self._made[key] = steps, self.currents_a[-1:], self._behind_load
         self.currents_a += made[1]
         self._behind_load = made[2]

@@ -130,12 +130,12 @@ class _Prover:
         # host has ended leads on as well.
         is_alone = number == len(segment.steps) and isinstance(step, PoweredStep) and not segment.ends
         is_alone = is_alone and step.target_v is not None
-        return passed_whole(behind, effect_of(f"step {number}", step)) if is_alone else behind
+        return passed_whole(behind, self._proven[_key(segment)][1][number]) if is_alone else behind
 
     def _cycling(self, where: str, segment: CyclingSegment, counted: Interval) -> tuple[Effect, Interval]:
         """Prove a segment, and give its effect and what the guard of its cell counts behind it."""
         # The passes of a loop that the host decides are alike: each is proven once for what is counted before it.
-        key = Same(segment.steps), segment.limits, segment.ends, segment.guards.resistance_low_ohm
+        key = _key(segment)
         proven = self._proven.get(key)
         if proven is None:
             proven = self._proven[key] = self._steps(where, segment)
@@ -238,6 +238,10 @@ class _Prover:
             largest_current_a=float(total.largest_a),
             voltage=VoltageBand(min(band.low_v for band in bands), max(band.high_v for band in bands)),
         )
+
+
+def _key(segment: CyclingSegment) -> _Key:
+    return Same(segment.steps), segment.limits, segment.ends, segment.guards.resistance_low_ohm
 
 
 def _nested(where: str, segment: CyclingSegment) -> tuple[Node, ...]:
