@@ -376,18 +376,15 @@ steps:
   - {step: constant_current, direction: charge, current: 0.5 C, until: {voltage: 4.0 V}}
   - {step: constant_current, direction: discharge, current: 0.5 C, until: {voltage: 2.8 V}}
 """
+_HELD = "- {step: cc_cv, direction: discharge, current: 0.5 C, voltage: 2.9 V, until: {time: 2 h}}"
 
 
 @pytest.mark.parametrize(
     ("steps", "is_noted"),
     [
-        ("- {step: cc_cv, direction: discharge, current: 0.5 C, voltage: 2.9 V, until: {time: 2 h}}", True),
-        ("- {step: cc_cv, direction: discharge, current: 0.5 C, voltage: 2.75 V, until: {time: 2 h}}", False),
-        (
-            "- {step: rest, until: {time: 1 h}}\n"
-            "  - {step: cc_cv, direction: discharge, current: 0.5 C, voltage: 2.9 V, until: {time: 2 h}}",
-            False,
-        ),
+        (_HELD, True),
+        (_HELD.replace("2.9 V", "2.75 V"), False),
+        (f"- {{step: rest, until: {{time: 1 h}}}}\n  {_HELD}", False),
     ],
 )
 def test_hold_that_begins_past_its_voltage_is_noted(steps: str, is_noted: bool) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -77,6 +78,32 @@ def test_passes_of_a_loop_that_decides_are_told_once() -> None:
         ("1-40.2", 2000.0),
         ("41.1", 1.0),
     ]
+
+
+def test_steps_that_repeat_are_one_row_unless_all_are_wanted() -> None:
+    """A ramp of forty currents is a few rows with its first and last value, spectra between cycles are, and add up."""
+    order = ("recipe", "forecast", "li-li-critical-current", "--cell", "bare-li-li")
+    short, whole = (cellrig(*order, *more).stdout.splitlines() for more in ((), ("--all",)))
+    assert len(short) < 20
+    assert len(whole) > 163
+    (ramp,) = (line.split("  ") for line in short if line.startswith("2.1 to 41.2"))
+    assert [cell.strip() for cell in ramp if cell.strip()] == [
+        "2.1 to 41.2",
+        "charge 0.03927 to 1.571 mA",
+        "40",
+        "time",
+        "30 min",
+        "0.01963 to 0.7854",
+    ]
+    spectra = cellrig("recipe", "forecast", "li-li-eis", "--cell", "bare-li-li").stdout
+    assert re.search(r"^2 to 30 +eis, rest of 30 min before it +15 ", spectra, re.MULTILINE)
+    assert re.search(r"^3\.3 to 31\.3 +charge 0\.1571 mA +300 ", spectra, re.MULTILINE)
+    order = ("recipe", "check", "li-li-critical-current", "--cell", "bare-li-li")
+    checked, told = cellrig(*order).stdout, cellrig(*order, "--all").stdout
+    assert "0.05 to 2 " in checked
+    assert len(told.splitlines()) - len(checked.splitlines()) == 78
+    assert "about 1 d 23 h\n" in checked
+    assert "within 1 d 23 h, besides about 10 min 15 s between programs" in " ".join(checked.split())
 
 
 def test_a_simulated_cell_of_a_forecast_has_the_size_in_the_file() -> None:

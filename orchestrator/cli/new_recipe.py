@@ -141,6 +141,8 @@ def _program(recipe: Recipe, kind: CellKind, cell: str | None) -> Program | None
 
 
 def _tell(recipe: Recipe, file: Path, program: Program | None, *, json: bool) -> None:
+    from orchestrator.clock.durations import duration_words
+    from protocols.forecast import forecast
     from protocols.proof import CounterExample, prove
 
     proof = None if program is None else prove(program)
@@ -157,6 +159,7 @@ def _tell(recipe: Recipe, file: Path, program: Program | None, *, json: bool) ->
     if program is None or proof is None:
         say(f"no shipped cell is of this kind: look with cellrig recipe forecast {file} --cell CELL")
         return
-    say(f"Proven: {proof.sentences[0]}")
-    say(proof.sentences[1], 2)
+    ends, passes = proof.told(duration_words, forecast(program).between_s)
+    say(f"Proven: {ends}")
+    say(passes, 2)
     tell(program, json=False)
