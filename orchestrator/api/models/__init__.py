@@ -23,6 +23,7 @@ from orchestrator.api.models.notices import AcknowledgedNotices, AcknowledgeNoti
 from orchestrator.api.models.orders import ByOrder, ClaimOrder, LocalOrder, RecipeText, StartOrder
 from orchestrator.api.models.preflight import CheckNow, LampNow, LampOrder, PreflightNow, PreflightQuery
 from orchestrator.api.models.queries import LIMIT_MAX, EventQuery, Page, RackEventQuery, RunQuery
+from orchestrator.api.models.rack import Priority, RackNow, RackRow
 from orchestrator.api.models.records import DeviationPage, EventPage, MeasurementList
 from orchestrator.api.models.runs import RunDetail, RunNow, RunPage, RunStopped, StartedRun, StepValues
 from orchestrator.api.models.tables import CycleTable, SampleTable, SeriesTable, SpectrumTable, StepTable
@@ -61,7 +62,10 @@ __all__ = [
     "PreflightNow",
     "PreflightQuery",
     "Problem",
+    "Priority",
     "RackEventQuery",
+    "RackNow",
+    "RackRow",
     "RecipeItem",
     "RecipeText",
     "RunDetail",

@@ -1,0 +1,46 @@
+"""The rack as a screen shows it: a row for each channel, with what may be done there and what it needs."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query, Request
+
+from orchestrator.api import models
+from orchestrator.api.rack_rows import RackRows
+from orchestrator.api.routes import TheService
+from orchestrator.api.tags import Tag
+from orchestrator.clock.virtual import wall_time
+
+router = APIRouter()
+
+
+async def the_rows(request: Request) -> RackRows:
+    """Return the rows of the rack."""
+    rows: RackRows = request.app.state.rack_rows
+    return rows
+
+
+TheRows = Annotated[RackRows, Depends(the_rows)]
+Since = Annotated[
+    int, Query(ge=0, description="Revision of an earlier answer: only rows that changed after it", examples=[0])
+]
+
+
+@router.get("/rack", tags=[Tag.RACK])
+async def rack(rows: TheRows, service: TheService, since: Since = 0) -> models.RackNow:
+    """Give a row for each channel: state, values with their times, what may be done, and what needs a person."""
+    await rows.look()
+    now = wall_time()
+    return models.RackNow(
+        rev=rows.rev,
+        life=rows.life,
+        now=now,
+        control_seen_at=now,
+        speed=getattr(asyncio.get_running_loop(), "speed", 1.0),
+        simulated=service.simulated,
+        channels=rows.channels,
+        rows=rows.rows(since),
+        seen={row.channel: row.seen_at for row in rows.rows()},
+    )
