@@ -55,7 +55,7 @@ class ChannelFacts:
 
 
 class FactsReader:
-    """Reads the facts of all channels of one service; what only a word of a person changes is kept between two looks."""
+    """Reads the facts of all channels of one service; what people say of cells is kept between two."""
 
     def __init__(self, service: Service) -> None:
         self._service = service

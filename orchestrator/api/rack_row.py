@@ -106,7 +106,7 @@ def _with_run(row: RackRow, run: Run) -> None:
 
 
 def record_at(run: Run, last: Sample) -> float:
-    """Return when a record was made, rather too early than too late, by this machine's clock as far as it can be told."""
+    """Return when a record was made, by this machine's clock: rather too early than too late."""
     by_us = run.progress.reached_unix_s(last)
     if not isfinite(last.unix_time_s) or abs(last.unix_time_s - by_us) > _CLOCK_S:
         return by_us

@@ -7,7 +7,7 @@ from math import isfinite
 from drivers.interfaces import Sample
 from orchestrator.api.models.rack import Sentence, Values
 from orchestrator.runs.run import Run
-from protocols.program_steps import ConstantCurrent, Loop, Purpose, Step
+from protocols.program_steps import ConstantCurrent, Loop, Purpose, RecordedStep
 
 # Kinds of cell whose voltage by their current is a resistance.
 _SYMMETRIC = frozenset({"li-li"})
@@ -38,7 +38,7 @@ def step_of(run: Run, name: str) -> Sentence | None:
     return Sentence(code=f"step.{step.kind}{way}", values=values)
 
 
-def present(run: Run) -> Step | None:
+def present(run: Run) -> RecordedStep | None:
     """Return the step of the newest record of a run's present test; None between two tests, and for a step of none."""
     last, progress = run.last, run.progress
     if last is None or progress.tested is None or progress.is_over or progress.measurement is not None:

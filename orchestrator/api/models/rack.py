@@ -99,6 +99,21 @@ class RackRow(BaseModel):
     rev: Annotated[int, said("Grows with each change of the row", 1795797643120)] = 0
 
 
+class Need(BaseModel):
+    """Something that needs a person: of one channel, or of several with one cause."""
+
+    id: Annotated[str, said("Name of it, the same as long as it lasts", "R000007-tripped-1795797643")]
+    priority: Annotated[Priority, said("How soon a person is wanted", "A")]
+    code: Annotated[str, said("Code of its sentence in the table of words", "tripped.host_limit")]
+    values: Annotated[Values, said("Values in it, by name; the units are in the names", {"voltage_v": 4.112})] = {}
+    text: Annotated[str, said("The same in English; may be empty", "limit exceeded: 4.112 V")] = ""
+    since: Annotated[float, moment("Since when")]
+    channels: Annotated[list[str], said("Channels that it is of, in rack order; none for the rig", ["21-1-3"])] = []
+    run_id: Annotated[str | None, said("Its run, where it is of one channel", "R000007")] = None
+    label: Annotated[str | None, said("Name of the cell, where it is of one channel", "lot7-27")] = None
+    actions: Annotated[list[str], said("What may be done about it now", ["acknowledge"])] = []
+
+
 class RackNow(BaseModel):
     """The rack as a screen shows it: the rows that have changed since a revision, and when each was seen."""
 
@@ -110,6 +125,8 @@ class RackNow(BaseModel):
     simulated: Annotated[bool | None, said("Whether no cell is real; null where that is not known", False)]
     channels: Annotated[list[str], said("All channels, in rack order", ["21-1-1", "21-1-2"])]
     rows: Annotated[list[RackRow], said("Rows that have changed since then, all without `since`")]
+    needs: Annotated[list[Need], said("What needs a person, most urgent first")] = []
+    needs_rev: Annotated[int, said("Grows with each change of what needs a person", 3)] = 0
     seen: Annotated[
         dict[str, float | None], said("Of each channel, when its tester last answered for it", {"21-1-1": 1795797643.1})
     ]
