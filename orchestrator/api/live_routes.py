@@ -30,7 +30,7 @@ _Which = Annotated[
     Query(
         alias="stream",
         description="`runs`: each change of a run at once; `rack`: the rows of the rack, a frame a second "
-        "(`hello`, `rack`, `need`, `dropped`)",
+        "(`hello`, `rack`, `need`, `dropped`).",
         examples=["rack"],
     ),
 ]

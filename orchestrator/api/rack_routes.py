@@ -24,7 +24,7 @@ async def the_rows(request: Request) -> RackRows:
 
 TheRows = Annotated[RackRows, Depends(the_rows)]
 Since = Annotated[
-    int, Query(ge=0, description="Revision of an earlier answer: only rows that changed after it", examples=[0])
+    int, Query(ge=0, description="Revision of an earlier answer: only rows that changed after it.", examples=[0])
 ]
 
 
