@@ -5,15 +5,16 @@ from __future__ import annotations
 import asyncio
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Depends, Path, Query, Request
 
-from orchestrator.api import models
+from orchestrator.api import models, told_errors
 from orchestrator.api.rack_rows import RackRows
 from orchestrator.api.routes import TheService
 from orchestrator.api.tags import Tag
 from orchestrator.clock.virtual import wall_time
 
 router = APIRouter()
+order_router = APIRouter()
 
 
 async def the_rows(request: Request) -> RackRows:
@@ -25,6 +26,11 @@ async def the_rows(request: Request) -> RackRows:
 TheRows = Annotated[RackRows, Depends(the_rows)]
 Since = Annotated[
     int, Query(ge=0, description="Revision of an earlier answer: only rows that changed after it.", examples=[0])
+]
+
+
+NeedName = Annotated[
+    str, Path(max_length=200, description="Name of the line (`id`).", examples=["21-3-4-R000007-holding-1795797643"])
 ]
 
 
@@ -42,5 +48,18 @@ async def rack(rows: TheRows, service: TheService, since: Since = 0) -> models.R
         simulated=service.simulated,
         channels=rows.channels,
         rows=rows.rows(since),
+        needs=rows.needs.now,
+        needs_rev=rows.needs.rev,
         seen={row.channel: row.seen_at for row in rows.rows()},
     )
+
+
+@order_router.post(
+    "/needs/{name}/put-off",
+    tags=[Tag.RACK],
+    responses=told_errors.nothing("It is no longer there.") | told_errors.refused("it needs a person at once"),
+)
+async def put_off(name: NeedName, order: models.PutOffOrder, rows: TheRows) -> models.Need:
+    """Look later at something that needs a person today: it is told again in time, and until then with this word."""
+    await rows.look()
+    return rows.needs.put_off(name, order.how_long, order.by, order.reason)

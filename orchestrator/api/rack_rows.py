@@ -12,9 +12,11 @@ from math import floor
 
 from orchestrator.api.channel_facts import ChannelFacts, FactsReader, since_of
 from orchestrator.api.models.rack import RackRow
+from orchestrator.api.rack_needs import RackNeeds
 from orchestrator.api.rack_row import make_row
 from orchestrator.clock.scaled import others_unix_s
 from orchestrator.clock.virtual import wall_time
+from orchestrator.rack.claims import CommandRefused
 from orchestrator.rack.service import Service
 
 # So often a row is made anew where only time passes: an unseen run turns into one that a person looks at.
@@ -33,6 +35,8 @@ class _Kept:
     key: tuple[object, ...]
     flags: tuple[object, ...]
     made_unix_s: float
+    # The revision at which its run, its state or what may be done there changed last.
+    acts_rev: int = 0
     told: dict[str, object] = field(default_factory=dict)
 
 
@@ -47,6 +51,7 @@ class RackRows:
         # Of channels without a run: the state, and since when it was seen.
         self._states: dict[str, tuple[str, float | None]] = {}
         self._looking = asyncio.Lock()
+        self.needs = RackNeeds(service)
         self.rev = 0
         self.life = ""
 
@@ -67,11 +72,7 @@ class RackRows:
     async def look(self) -> None:
         """Bring all rows up to now. Raises StoreError."""
         async with self._looking:
-            if not self.rev:
-                # A later life of control begins with a later one.
-                self.rev = round(others_unix_s() * 1000)
-                self.life = f"{self.rev:x}"
-            self._reader.begin()
+            self._begin()
             channels = self._service.channels()
             for channel in channels:
                 self._update(channel)
@@ -79,12 +80,20 @@ class RackRows:
             if list(self._kept) != channels:
                 self._kept = {channel: self._kept[channel] for channel in channels}
                 self.rev += 1
+            self.needs.look(self.rows())
 
     def look_at(self, channel: str) -> RackRow:
         """Return the row of one channel as it is now. Raises NoSuchThing and StoreError."""
-        self._reader.begin()
+        self._begin()
         self._update(channel)
         return self._kept[channel].row
+
+    def _begin(self) -> None:
+        if not self.rev:
+            # A later life of control begins with a later one.
+            self.rev = round(others_unix_s() * 1000)
+            self.life = f"{self.rev:x}"
+        self._reader.begin()
 
     def _update(self, channel: str) -> None:
         facts, now, kept = self._reader.of(channel), wall_time(), self._kept.get(channel)
@@ -118,8 +127,22 @@ class RackRows:
             row.rev = self.rev
         else:
             row.rev = before.row.rev
-        kept = self._kept[facts.channel] = _Kept(row, key, flags, now, told)
+        acts = self.rev
+        if before is not None and _acts(before.row) == _acts(row):
+            acts = before.acts_rev
+        kept = self._kept[facts.channel] = _Kept(row, key, flags, now, acts, told)
         return kept
+
+    def check_seen(self, channel: str, run_id: str | None, rev: int | None) -> None:
+        """Raise CommandRefused where a channel is not as somebody saw it: another run, or it changed after ``rev``."""
+        if run_id is None and rev is None:
+            return
+        row = self.look_at(channel)
+        now = f"{row.run_id} ({row.label}) is there, {row.state}" if row.run_id else f"it is {row.state}"
+        if run_id is not None and row.run_id != run_id:
+            raise CommandRefused(f"{channel} is not as you saw it: {run_id} was there, and now {now}. Look again")
+        if rev is not None and rev < self._kept[channel].acts_rev:
+            raise CommandRefused(f"{channel} has changed since you looked: now {now}. Look again")
 
     def _since_of(self, facts: ChannelFacts) -> float | None:
         """Return since when the run of a channel is in its state, read once for each state."""
@@ -131,6 +154,11 @@ class RackRows:
             self._since = {one: at for one, at in self._since.items() if one[0] != run.run_id}
             self._since[key] = since_of(self._service, [run.run_id]).get(run.run_id, wall_time())
         return self._since[key]
+
+
+def _acts(row: RackRow) -> tuple[object, ...]:
+    """Return what somebody who orders something must have seen."""
+    return row.run_id, row.state, row.actions
 
 
 def _same(one: Sequence[object], other: Sequence[object]) -> bool:

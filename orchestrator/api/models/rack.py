@@ -32,8 +32,6 @@ class Priority(StrEnum):
 class Sentence(BaseModel):
     """A sentence as a code with its values, by which it can be told in any language."""
 
-    model_config = ConfigDict(frozen=True)
-
     code: Annotated[str, said("Code of the sentence in the table of words", "tripped.limit")]
     values: Annotated[Values, said("Values in it, by name; the units are in the names", {"voltage_v": 4.112})] = {}
 
@@ -99,19 +97,43 @@ class RackRow(BaseModel):
     rev: Annotated[int, said("Grows with each change of the row", 1795797643120)] = 0
 
 
-class Need(BaseModel):
-    """Something that needs a person: of one channel, or of several with one cause."""
+class PutOff(BaseModel):
+    """A word of a person that something is looked at later."""
 
-    id: Annotated[str, said("Name of it, the same as long as it lasts", "R000007-tripped-1795797643")]
-    priority: Annotated[Priority, said("How soon a person is wanted", "A")]
-    code: Annotated[str, said("Code of its sentence in the table of words", "tripped.host_limit")]
-    values: Annotated[Values, said("Values in it, by name; the units are in the names", {"voltage_v": 4.112})] = {}
-    text: Annotated[str, said("The same in English; may be empty", "limit exceeded: 4.112 V")] = ""
+    model_config = ConfigDict(frozen=True)
+
+    by: Annotated[str, said("Name of the person", "ada")]
+    reason: Annotated[str, said("Why", "the potentiostat is in use until noon")]
+    until_at: Annotated[float, moment("When it is told again")]
+
+
+class NeedItem(Sentence):
+    """One of the things that are told in one line."""
+
+    id: Annotated[str, said("Name of it, the same as long as it lasts", "21-3-4-R000007-tripped-1795797643")]
+    text: Annotated[str, said("Its sentence in English; may be empty", "limit exceeded: 4.112 V")] = ""
     since: Annotated[float, moment("Since when")]
-    channels: Annotated[list[str], said("Channels that it is of, in rack order; none for the rig", ["21-1-3"])] = []
+    channel: TheChannel | None = None
+    run_id: Annotated[str | None, said("Its run; null without one", "R000007")] = None
+    label: Annotated[str | None, said("Name of the cell; null without a run", "lot7-27")] = None
+    actions: Annotated[list[str], said("What may be done about it now", ["acknowledge"])] = []
+
+
+class Need(Sentence):
+    """A line that needs a person: of one channel or of the rig, or of several channels with one cause."""
+
+    id: Annotated[str, said("Name of the line, the same as long as it lasts", "21-3-4-R000007-tripped-1795797643")]
+    priority: Annotated[Priority, said("How soon a person is wanted", "A")]
+    urgency: Annotated[int, said("Order among those of one priority, 0 first", 1)] = 0
+    text: Annotated[str, said("The sentence in English; may be empty", "limit exceeded: 4.112 V")] = ""
+    since: Annotated[float, moment("Since when, the earliest of several")]
+    channels: Annotated[list[str], said("Channels that it is of; none for the rig", ["21-3-4"])] = []
     run_id: Annotated[str | None, said("Its run, where it is of one channel", "R000007")] = None
     label: Annotated[str | None, said("Name of the cell, where it is of one channel", "lot7-27")] = None
-    actions: Annotated[list[str], said("What may be done about it now", ["acknowledge"])] = []
+    actions: Annotated[list[str], said("What may be done about it now, where it is of one", ["acknowledge"])] = []
+    items: Annotated[list[NeedItem], said("Each of them, where it is of several")] = []
+    members: Annotated[list[str], said("Names of all that it is of", ["21-3-4-R000007-tripped-1795797643"])] = []
+    put_off: Annotated[PutOff | None, said("Who looks at it later, and when it is told again; null: now")] = None
 
 
 class RackNow(BaseModel):
