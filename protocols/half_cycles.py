@@ -145,6 +145,10 @@ class CycleNumbers:
         halves, last = self._before[segment].halves, self._before[segment].last
         return halves > 2 * cycle or (halves == 2 * cycle and self._firsts[segment] is not last)
 
+    def whole_before(self, segment: int) -> int:
+        """Return how many cycles have both their half-cycles before the program's segment of this index."""
+        return self._before[segment].halves // 2
+
     def at(self, count: int) -> CyclePlace:
         """Return the place of the ``count``-th executed step of the program. Raises ValueError if there is none."""
         found = self._places.get(count)

@@ -2,19 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
 from protocols.cell import DEFAULTS, Band, CellKind
+from protocols.current_sign import Direction
 from protocols.program import Guards, Limits, VoltageBand
 from protocols.recipe_fields import GuardsBlock
+from protocols.recipe_steps import PoweredRecipeStep
 
+_INSIDE_HOST = Decimal("0.05")  # where a recipe has no cutoff: this part of the host band's width inside its end
 _LAYER_FACTORS = (Decimal("1.05"), Decimal("1.10"), Decimal("1.20"))
 
 
 def voltage_band(band: Band) -> VoltageBand:
     """Give a band of decimal volts as a program has it."""
     return VoltageBand(float(band[0]), float(band[1]))
+
+
+def outermost(host: Band, steps: Sequence[PoweredRecipeStep]) -> Band:
+    """Give the lowest and highest cutoff of steps inside the host's limits; where there is none, just inside these."""
+    lowest, highest = host
+    inside = _INSIDE_HOST * (highest - lowest)
+    low, high = lowest + inside, highest - inside
+    for step in steps:
+        end = step.target
+        if end is None or not lowest < end.exact < highest:
+            continue
+        if step.direction is Direction.CHARGE:
+            high = max(high, end.exact)
+        else:
+            low = min(low, end.exact)
+    return low, high
 
 
 def limits_of(bands: Mapping[str, Band], largest_a: Decimal) -> Limits:

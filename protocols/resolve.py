@@ -19,11 +19,12 @@ from protocols.cell import DEFAULTS, Band, Cell, CellKind, Ends
 from protocols.cell_amounts import needed, whole_cell
 from protocols.current_sign import Direction
 from protocols.errors import ResolveError
-from protocols.limits_and_guards import guards_of, limits_of, voltage_band
+from protocols.limits_and_guards import guards_of, limits_of, outermost, voltage_band
 from protocols.loads import Load, load_of
 from protocols.measured_amounts import MeasuredAmount
 from protocols.measured_steps import CAPACITY, CURRENT
 from protocols.measured_values import MeasuredValues
+from protocols.named_cycles import never_comes
 from protocols.parting import programs_of
 from protocols.pieces import SEGMENTS_MAX, Cycling, Decision, Measuring, Piece, too_many
 from protocols.plated_charge import strippable
@@ -59,7 +60,6 @@ from protocols.step_ends import RecordRule
 CHECK_TIME_S = Decimal(5)
 FIRST_REST_S = 60.0
 _CHECK_RECORD = Record(every_s=0.1)
-_INSIDE_HOST = Decimal("0.05")  # where a recipe has no cutoff: this part of the host band's width inside its end
 _MEASURABLE = Decimal("0.95")  # of the resistance at which the check's own current would reach the cutoff
 _LEAST_LIMIT_A = Decimal("1e-3")  # where a recipe passes no current of its own, only rests and measures
 
@@ -86,8 +86,12 @@ def resolve(recipe: Recipe, cell: Cell) -> Program:
     if work.reasons:
         raise ResolveError(work.reasons)
     segments = tuple(work.segment(part, piece) for part, piece in zip(parts, found, strict=True) if part is not None)
+    if work.reasons:
+        raise ResolveError(work.reasons)
     program = Program(recipe.name, recipe.sha256, cell.facts(), segments)
     work.reasons += work.measured.too_early(program)
+    for path, why in never_comes(program, found):
+        work.refuse(recipe.place(path), why)
     if work.reasons:
         raise ResolveError(work.reasons)
     return program
@@ -116,6 +120,7 @@ class _Resolver:
         self._has_no_own = False
         # Steps of pieces that were made before, with the last current behind them: passes of a loop are alike.
         self._made: dict[object, tuple[tuple[Step, ...], list[Decimal], bool]] = {}
+        self._same: dict[tuple[Step, ...], tuple[Step, ...]] = {}
         self._judged: dict[int, tuple[Limits, Guards]] = {}
         self.measured = MeasuredValues(recipe, cell, self.refuse)
         self._amounts: dict[int, tuple[MeasuredAmount, ...]] = {}
@@ -157,6 +162,8 @@ class _Resolver:
             for path, step in piece.steps:
                 self._step(step, path)
             steps = tuple(self.done) or (Rest(Until(time_s=FIRST_REST_S)),)
+            # Equal steps are one object, so that they are proven, forecast and numbered once.
+            steps = self._same.setdefault(steps, steps)
             made = self._made[key] = steps, self.currents_a[-1:], self._has_no_own
         self.currents_a += made[1]
         self._has_no_own = made[2]
@@ -378,18 +385,7 @@ class _Resolver:
 
     def _outermost(self, piece: Piece) -> Band:
         """Give the lowest and highest cutoff within a piece's limits; where there is none, just inside the host's."""
-        lowest, highest = self._bands_of(piece)["host"]
-        inside = _INSIDE_HOST * (highest - lowest)
-        low, high = lowest + inside, highest - inside
-        for step in self.powered:
-            end = step.target
-            if end is None or not lowest < end.exact < highest:
-                continue
-            if step.direction is Direction.CHARGE:
-                high = max(high, end.exact)
-            else:
-                low = min(low, end.exact)
-        return low, high
+        return outermost(self._bands_of(piece)["host"], self.powered)
 
 
 def _float(value: Decimal | None) -> float | None:
