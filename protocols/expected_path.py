@@ -86,11 +86,9 @@ def _measured(program: Program) -> list[str]:
     told: dict[str, None] = {}
     for segment in program.cycling:
         for one in segment.measured:
-            band = f"{one.low * 1e3:.4g} to {one.high * 1e3:.4g}"
+            band = f"{one.low * 1e3:.4g} to {one.words(one.high).partition(' ')[2]}"
             expected = one.words(expected_of(segment.steps, one))
-            told[f"a {expected} is expected by {one.told}, which the run measures first; outside {band} it holds"] = (
-                None
-            )
+            told[f"a {expected} is expected by {one.told}, which the run measures first; held outside {band}"] = None
     kept = list(told)
     more = [f"{len(kept) - _TOLD} more values are measured first"] if len(kept) > _TOLD else []
     return kept[:_TOLD] + more

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import os
+from pathlib import Path
+from random import Random
 
 import pytest
 
+from orchestrator.clock.virtual import run_virtual
 from orchestrator.events import EventKind
+from orchestrator.rack.supervisor import Supervisor
 from orchestrator.runs.run import Run
 from orchestrator.states import RunState
-from orchestrator.store import Store
+from orchestrator.store import Store, open_store
 from orchestrator.tables.run_data import RunData
 from protocols.program import ConstantCurrent, CyclingSegment
+from protocols.proof import Proof, prove
 from tests.decided import request, told, until
 from tests.rig import CHANNEL, open_rig
 from tests.service_rig import check_rows, serving, state
@@ -131,3 +137,60 @@ async def test_value_that_nothing_has_measured_holds_the_run_and_is_then_the_lea
         assert state(run) is RunState.COMPLETED, run.reason
         (amount,) = run.request.program.cycling[2].measured
         assert loaded(store, run)[-1].until.capacity_ah == amount.low
+
+
+SEARCHED = int(os.environ.get("CELLRIG_MEASURED_RUNS", "2"))
+"""How many random recipes are run; a search: ``CELLRIG_MEASURED_RUNS=500 pytest tests/test_measured_values.py``."""
+_FULL, _LATE_S = ("2 C", "3 C", "5 C"), 1.0
+
+
+def _random(draw: Random) -> str:
+    """Make steps of an LFP cell that are measured by a reference, by a cycle, or anew in each pass of a loop."""
+    rate, again, by = draw.choice(_FULL), draw.choice(_FULL), draw.choice(["step ref", "cycle 1"])
+    part, most = draw.choice([5, 12.5, 30, 90]), draw.choice(["2.8 V", "3.0 V"])
+    reference = f"""
+  - {{step: constant_current, direction: charge, current: {rate}, until: {{voltage: 4.0 V}}}}
+  - {{step: constant_current, name: ref, direction: discharge, current: {rate}, until: {{voltage: 2.8 V}}}}
+  - {{step: constant_current, name: up, direction: charge, current: {again} of {by}, until: {{voltage: 3.9 V}}}}
+"""
+    times, of = draw.randint(1, 4), draw.choice([by, "step up", "the step before"])
+    if of == "the step before":
+        body = f"""\
+      - {{step: constant_current, direction: discharge, current: 3 C, until: {{time: 3 min, voltage: 2.8 V}}}}
+      - {{step: constant_current, direction: charge, current: {rate} of {by},
+         until: {{capacity: {part} % of {of}, voltage: 3.9 V}}}}
+"""
+    else:
+        body = f"""\
+      - {{step: constant_current, direction: discharge, current: {rate} of {by},
+         until: {{capacity: {part} % of {of}, voltage: {most}}}}}
+      - {{step: rest, until: {{time: 1 min}}}}
+"""
+    return f"{reference}  - step: repeat\n    times: {times}\n    steps:\n{body}"
+
+
+@pytest.mark.parametrize("seed", range(1, SEARCHED + 1))
+def test_run_of_measured_values_keeps_inside_the_bounds_of_its_proof(seed: int, tmp_path: Path) -> None:
+    """Whatever was measured, times, charges and currents are those that were proven before, or less."""
+    order = request(_random(Random(seed)))
+    proof = prove(order.program)
+    assert isinstance(proof, Proof), proof
+
+    async def main(store: Store) -> Run:
+        async with open_rig(cells={CHANNEL: "bare-lfp"}, seed=seed) as rig:
+            (run,) = await Supervisor(store, rig.tester).run([order])
+            return run
+
+    with open_store(tmp_path / "store.sqlite") as store:
+        run = run_virtual(main(store))
+        assert run.state is RunState.COMPLETED, run.reason
+        tests = store.tests(run.run_id)
+        steps = [step for test in tests for step in store.steps(test.id)]
+        largest_a = max(abs(sample.current_a) for test in tests for sample in store.samples(test.id))
+        wanted = sum(bool(segment.measured) for segment in order.program.cycling)
+        assert len(told(store, run, EventKind.VALUES_MEASURED)) == wanted
+    took_s, late_s = sum(step.duration_s for step in steps), _LATE_S * len(steps)
+    assert proof.shortest_s - late_s <= took_s <= proof.longest_s + late_s
+    assert len(steps) <= proof.steps
+    assert max(step.capacity_ah for step in steps) <= proof.step_charge_ah * 1.001
+    assert largest_a <= proof.largest_current_a * 1.01
