@@ -117,6 +117,23 @@ async def test_restart_in_a_measured_step_goes_on_to_the_same_end(store: Store) 
         check_rows(rig, store, run.run_id)
 
 
+async def test_service_that_dies_behind_the_measurement_starts_the_same_program_once(store: Store) -> None:
+    """What was reckoned is stored with the end of the segment before: the next service reads it, and tells it once."""
+    first, second = _HALF.rstrip("\n").rsplit("\n", 1)
+    async with open_rig(cells={CHANNEL: "bare-lfp"}) as rig:
+        async with serving(rig, store) as service:
+            run = service.submit(request(f"{first}\n  - {{step: prompt, text: Look at it.}}\n{second}\n"), "ada")
+            await until(lambda: run.state is RunState.AWAITING_OPERATOR)
+            assert len(told(store, run, EventKind.VALUES_MEASURED)) == 1
+        async with serving(rig, store) as service:
+            await until(lambda: bool(service.runs))
+            run = await service.resume(run.run_id, "bob")
+            await until(lambda: run.state.is_over)
+        assert state(run) is RunState.COMPLETED, run.reason
+        (said,) = told(store, run, EventKind.VALUES_MEASURED)
+        assert loaded(store, run)[1].until.capacity_ah == said["values"][0]["value"]
+
+
 _SKIPPED = """
   - {step: constant_current, direction: charge, current: 4 C, until: {time: 1 min, voltage: 4.0 V},
      when: {ended_by: time, then: go to last}}
