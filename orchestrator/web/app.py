@@ -15,18 +15,22 @@ from orchestrator.api.live_stream import TooManyClients
 from orchestrator.api.places import Places
 from orchestrator.api.query_keys import only_known_keys
 from orchestrator.api.refusals import Refusals
+from orchestrator.dashboard.app import Errors, new_pages
+from orchestrator.dashboard.pages import HEADERS as PAGE_HEADERS
 from orchestrator.rack.claims import NoSuchThing
 from orchestrator.store import StoreError
 from orchestrator.web.control_link import ControlLink, ControlSilent
 from orchestrator.web.live_fan import LiveFan
 from orchestrator.web.loopback_client import Answer
+from orchestrator.web.rack_feed import RackFeed
+from orchestrator.web.rack_stream import RackStream
 from orchestrator.web.reading import KeptAnswers, Reading
 from orchestrator.web.snapshots import Snapshots
 
 HEALTH = "/health"
 _STATUS: Statuses = ((NoSuchThing, 404), (StoreError, 503), (TooManyClients, 503), (ControlSilent, 503))
 # What only the living control knows.
-_LIVE_STATE = tuple(f"{browser.API}/{name}" for name in ("channels", "instruments", "status", "preflight"))
+_LIVE_STATE = tuple(f"{browser.API}/{name}" for name in ("channels", "instruments", "status", "preflight", "rack"))
 # What changes while nothing is committed to the store.
 _NOT_OF_THE_STORE = (f"{browser.API}/live", notice_routes.NOTICES_PATH)
 _QUESTIONS = frozenset({"GET", "HEAD"})
@@ -36,13 +40,17 @@ _ANSWERED_WITH = frozenset({b"content-type", b"cache-control", b"allow", b"retry
     name.encode() for name in browser.HEADERS
 )})  # fmt: skip
 
+_SAFETY = tuple((name.encode(), value.encode()) for name, value in PAGE_HEADERS.items())
+# What a page says of an error: its status, and the code of its sentence.
+_SHOWN: Errors = ((StoreError, 503, "error.store"), (ControlSilent, 503, "error.silent"))
+
 _App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
 class WebApp:
     """Answers what the store answers, and asks control for the rest."""
 
-    def __init__(self, link: ControlLink, fan: LiveFan, reading: Reading) -> None:
+    def __init__(self, link: ControlLink, fan: LiveFan, reading: Reading, feed: RackFeed | None = None) -> None:
         self._link = link
         self._reading = reading
         self._kept = KeptAnswers()
@@ -51,12 +59,21 @@ class WebApp:
         # The document of the API is the same for the whole life of a control; it is long, and dear to make.
         self._documents = Snapshots(link, max_age_s=float("inf"))
         self._documents_of = link.url
-        self._stored = _stored_pages(fan, reading, self._state)
+        rack = feed or RackFeed(link, reading)
+        self._stored = _stored_pages(fan, reading, self._state, rack)
+        # What a browser shows; whoever knows the people and the rows of the rack puts them into its ``state``.
+        self.pages = new_pages(_SHOWN)
+        self.pages.state.stored, self.pages.state.control = reading, link
+        self.pages.state.rack = rack
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request that the guard has let through."""
         method, path = scope["method"], scope["path"]
+        send = _with_safety(send)
         try:
+            if browser.is_page(path):
+                await self.pages(scope, receive, send)
+                return
             if method not in _QUESTIONS or (method == "HEAD" and _is_of_control(path)):
                 await _give(send, await self._ordered(scope))
             elif path in browser.PATHS:
@@ -107,15 +124,30 @@ class WebApp:
             self._kept.keep(target, version, Answer(200, tuple(pieces[0]["headers"]), body))
 
 
+def _with_safety(send: Send) -> Send:
+    """Return a ``send`` that gives every answer the headers that keep a browser from harm, unless it has its own."""
+
+    async def sending(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            headers = list(message.get("headers", ()))
+            has = {name.lower() for name, _ in headers}
+            missing = [pair for pair in _SAFETY if pair[0] not in has]
+            message = {**message, "headers": [*headers, *missing]}
+        await send(message)
+
+    return sending
+
+
 def guarded(app: WebApp, token: str, hosts: frozenset[str], refusals: Refusals, places: Places) -> Guard:
     """Put the guard of a service around the application."""
     return Guard(app, token, hosts, refusals.note_log_in, places)
 
 
-def _stored_pages(fan: LiveFan, reading: Reading, state: Snapshots) -> FastAPI:
+def _stored_pages(fan: LiveFan, reading: Reading, state: Snapshots, feed: RackFeed) -> FastAPI:
     app = new_application(_STATUS, lambda request, sentence: None)
     app.state.live, app.state.now, app.state.stored = fan.clients, fan.now, reading
     app.state.columns = series.RunColumns()
+    app.state.rack, app.state.rack_stream = feed, RackStream(feed)
     known = [Depends(only_known_keys)]
 
     async def health(request: Request) -> Response:
