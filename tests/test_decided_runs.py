@@ -47,7 +47,7 @@ _FADES = f"""
 _WALKED = [(0, 1, 1), (0, 1, 2), (1, 2, 3), (1, 2, 4), (2, 3, 5), (2, 3, 6), (6, 4, 7)]
 
 
-@pytest.mark.parametrize("cut", ["not", "in the last step", "behind the decision"])
+@pytest.mark.parametrize("cut", ["not", "in the last step", "behind the decision", "in the checks of the next pass"])
 async def test_loop_is_left_where_the_capacity_has_fallen_and_a_restart_decides_the_same(
     store: Store, cut: str
 ) -> None:
@@ -60,6 +60,10 @@ async def test_loop_is_left_where_the_capacity_has_fallen_and_a_restart_decides_
             elif cut == "behind the decision":
                 await until(lambda: run.progress.index == 2 and run.last is not None and run.last.step_count == 2)
                 await until(lambda: run.progress.index == 6, step_s=0.5)
+            elif cut == "in the checks of the next pass":
+                await until(lambda: run.last is not None and run.last.step_count == 2)
+                rig.tester.faults.delay("load", before_s=60.0)
+                await until(lambda: run.progress.index == 1 and run.state is RunState.PREFLIGHT)
             else:
                 await until(lambda: run.state.is_over)
         if cut != "not":
