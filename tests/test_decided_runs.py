@@ -10,6 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from drivers.interfaces import EndReason
+from orchestrator.analysis.summary import details
 from orchestrator.bench.simulated import SimulatedRack
 from orchestrator.bench.station import station_problems
 from orchestrator.cli.app import app
@@ -186,6 +187,8 @@ async def test_plating_ends_when_its_voltage_collapses_whatever_comes_between(st
         assert [it["segment"] for it in told(store, run, EventKind.SEGMENT_ENDED)] == [0, 2]
         (decided,) = told(store, run, EventKind.DECIDED)
         assert (decided["to"], decided["reason"]) == (2, "the step before ended by host")
+        ended_by = [step["ended_by"] for step in details(store, run.run_id, 99)["steps"]]
+        assert (ended_by[-1], ended_by.count("host"), ended_by.count("external")) == ("host", 2, 0)
         assert store.open_intents() == []
         check_rows(rig, store, run.run_id)
 
