@@ -16,8 +16,10 @@ from orchestrator.api.parent_link import ParentLink, Word
 from orchestrator.api.places import Bounds, Places
 from orchestrator.api.refusals import Refusals
 from orchestrator.bench.service_settings import ServiceSettings
-from orchestrator.web.app import WebApp, guarded
+from orchestrator.people.people import People
+from orchestrator.web.app import SignIn, WebApp, guarded
 from orchestrator.web.child_life import ChildLife
+from orchestrator.web.door import Cookie
 from orchestrator.web.live_fan import LiveFan
 from orchestrator.web.reading import Reading
 from orchestrator.web.trace import TraceToControl
@@ -39,12 +41,15 @@ async def serve_web(plan: WebPlan, listening: socket.socket, parent: ParentLink)
     fan, reading, trace = LiveFan(link), Reading(plan.store), TraceToControl(link)
     hosts = LOOPBACK_HOSTS | {host.lower() for host in (plan.settings.host, *plan.settings.allowed_hosts)}
     places = Places(Bounds.within(descriptors()))
-    app = guarded(WebApp(link, fan, reading), link.token, hosts, Refusals(trace), places)
+    people = People(plan.store)
+    sign_in = SignIn(people, Cookie(listening.getsockname()[1], plan.settings.tls_certificate is not None))
+    app = guarded(WebApp(link, fan, reading, sign_in), link.token, hosts, Refusals(trace), places, sign_in)
     server = http_server(app, plan.settings)
-    with contextlib.closing(reading), life.ended_by_parent():
+    with contextlib.closing(reading), people, life.ended_by_parent():
         async with asyncio.TaskGroup() as group:
             serving = group.create_task(server.serve(sockets=[listening]), name="http")
-            tasks = [group.create_task(it, name=name) for it, name in ((fan.run(), "live"), (trace.run(), "trace"))]
+            works = ((fan.run(), "live"), (trace.run(), "trace"), (people.tend(), "people"))
+            tasks = [group.create_task(it, name=name) for it, name in works]
             # What is loaded stays: the collector need not walk through it, nor copy its pages from the parent.
             gc.freeze()
             parent.tell(Word.READY)
