@@ -19,7 +19,7 @@ from orchestrator.web.door import Cookie
 from tests.web_rig import WebRig, open_web_rig
 
 ORIGIN = "http://127.0.0.1"
-PASSWORD = "four words of my own"
+PASSWORD = "four words of my own"  # noqa: S105 - of people who are not there
 COOKIE = Cookie(8765, is_secure=False)
 NAMES = {Role.VIEWER: "vera", Role.OPERATOR: "otto", Role.ADMIN: "anna"}
 # The same algorithm at the least cost: a test signs in many times.

@@ -16,7 +16,7 @@ from pathlib import Path
 from orchestrator.people.audit_entry import GENESIS, Entry
 from orchestrator.people.audit_log import Anchor, chained, read_anchor
 from orchestrator.people.errors import FileUnusable
-from orchestrator.people.people_file import anchor_path, people_path
+from orchestrator.people.private_file import anchor_path, people_path
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,12 +9,12 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any, Self
 
 from orchestrator.people.errors import FileUnusable
-from orchestrator.people.private_file import make_private, must_be_private
+from orchestrator.people.private_file import anchor_path, check_people, make_private, people_path
 
 _LAYOUT = """
 CREATE TABLE person (
@@ -48,17 +48,6 @@ PRAGMA user_version = 1
 _APPLICATION_ID, _VERSION = 1667590255, 1
 # How long a change waits for another process that writes.
 _BUSY_S = 2.0
-_RIGHTS = "take that away (chmod 600), then set new passwords and end all sessions: 'cellrig people --help'"
-
-
-def people_path(store: Path) -> Path:
-    """Return the file of people of a store."""
-    return store.with_name(f"{store.name}.people")
-
-
-def anchor_path(store: Path) -> Path:
-    """Return the second place in which the end of the audit log is kept."""
-    return store.with_name(f"{store.name}.people-anchor")
 
 
 class PeopleFile:
@@ -71,8 +60,9 @@ class PeopleFile:
         self._writes, self._reads = threading.Lock(), threading.Lock()
         try:
             if create and not self.path.exists():
-                make_private(self.path)
-            must_be_private(self.path, 0o077, _RIGHTS)
+                with suppress(FileExistsError):
+                    make_private(self.path)
+            check_people(store)
             self._writing = _connected(self.path)
             try:
                 _lay_out(self._writing)

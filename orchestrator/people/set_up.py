@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
+from pathlib import Path
 
+from drivers.errors import SettingsError
 from orchestrator.people.accounts import Accounts, NewAccount
-from orchestrator.people.errors import NotRecognised
+from orchestrator.people.errors import FileUnusable, NotRecognised
 from orchestrator.people.people_file import PeopleFile
 from orchestrator.people.person import Role
 from orchestrator.people.rights import SET_UP_PAGE
@@ -22,11 +25,7 @@ class SetUp:
 
     def new_code(self) -> str:
         """Make the code of a link for a day; an older one counts no more. Raises FileUnusable."""
-        secret = new_secret()
-        with self._file.change() as change:
-            change.write("DELETE FROM set_up")
-            change.write("INSERT INTO set_up VALUES (?, ?)", secret.digest, self._clock() + LASTS_S)
-        return secret.text
+        return new_code(self._file, self._clock())
 
     def counts(self, code: str) -> bool:
         """Return whether a code counts now. Raises FileUnusable."""
@@ -53,3 +52,24 @@ def set_up_link(url: str, code: str) -> str:
 
 def _used() -> NotRecognised:
     return NotRecognised("this link was used, or is older than a day: 'cellrig people set-up-link' makes a new one")
+
+
+def first_link(store: Path, url: str) -> str | None:
+    """Return a new set-up link for a rig without an admin, None for one with one, or whose file cannot be used."""
+    try:
+        with PeopleFile(store) as file:
+            if file.rows("SELECT 1 FROM person WHERE role = ? LIMIT 1", Role.ADMIN.value):
+                return None
+            return set_up_link(url, new_code(file, time.time()))
+    except (FileUnusable, SettingsError):
+        # Web says so, in its log and in the status.
+        return None
+
+
+def new_code(file: PeopleFile, now_unix_s: float) -> str:
+    """Make the code of a link for a day; an older one counts no more. Raises FileUnusable."""
+    secret = new_secret()
+    with file.change() as change:
+        change.write("DELETE FROM set_up")
+        change.write("INSERT INTO set_up VALUES (?, ?)", secret.digest, now_unix_s + LASTS_S)
+    return secret.text

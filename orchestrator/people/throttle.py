@@ -80,7 +80,8 @@ class SignInDelay:
         rows = self._file.rows("SELECT attempts, last_unix_s FROM failure WHERE folded = ?", failure_key(name))
         if not rows or rows[0]["attempts"] < _LOCKED_AFTER:
             return 0.0
-        return max(0.0, delay_s(rows[0]["attempts"]) - max(0.0, self._clock() - rows[0]["last_unix_s"]))
+        since_s = max(0.0, self._clock() - float(rows[0]["last_unix_s"]))
+        return max(0.0, delay_s(int(rows[0]["attempts"])) - since_s)
 
 
 def delay_s(attempts: int) -> float:

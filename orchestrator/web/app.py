@@ -78,10 +78,14 @@ class SignIn:
 class WebApp:
     """Answers what the store answers, and asks control for the rest."""
 
-    def __init__(self, link: ControlLink, fan: LiveFan, reading: Reading, sign_in: SignIn | None = None) -> None:
+    def __init__(
+        self, link: ControlLink, fan: LiveFan, reading: Reading, sign_in: SignIn | None = None, unusable: str = ""
+    ) -> None:
+        """Take who signs in, None for nobody, and why nobody can (``unusable``): orders are then refused."""
         self._link = link
-        self._orders = Orders(link, sign_in.people if sign_in is not None else None)
         self._people = sign_in.people if sign_in is not None else None
+        self._orders = Orders(link, self._people, unusable)
+        self._unusable = unusable
         self._reading = reading
         self._kept = KeptAnswers()
         self._state = Snapshots(link)
@@ -120,10 +124,11 @@ class WebApp:
 
     def _with_troubles(self, path: str, said: Answer) -> Answer:
         """Say in the status of the rack that the audit log takes nothing."""
-        if path != _STATUS_PATH or self._people is None or not self._people.log.trouble or said.status != 200:
+        trouble = self._people.log.trouble if self._people is not None else self._unusable
+        if path != _STATUS_PATH or not trouble or said.status != 200:
             return said
         status = json.loads(said.body)
-        status["troubles"].append(f"orders but stops are refused: {self._people.log.trouble}")
+        status["troubles"].append(f"who orders what cannot be written down, so that only stops are taken: {trouble}")
         return Answer(said.status, said.headers, json.dumps(status).encode())
 
     async def _ordered(self, scope: Scope) -> Answer:

@@ -49,11 +49,15 @@ class OrderRefused(Exception):
 
 
 class Orders:
-    """The way of orders to control. Without ``people`` they are handed on as they are."""
+    """The way of orders to control. Without ``people`` they are handed on as they are.
 
-    def __init__(self, link: ControlLink, people: People | None = None) -> None:
+    ``unusable`` says why the file of people cannot be used: only stops and holds are handed on then.
+    """
+
+    def __init__(self, link: ControlLink, people: People | None = None, unusable: str = "") -> None:
         self._link = link
         self._people = people
+        self._unusable = unusable
 
     async def give(
         self, scope: Scope, method: str, target: str, headers: Headers = (), body: bytes | Mapping[str, Any] = b""
@@ -67,6 +71,8 @@ class Orders:
             body, headers = json.dumps(body).encode(), [*headers, _JSON]
         person: Person | None = scope.get(PERSON)
         path, _, query = target.partition("?")
+        if self._unusable and kind_of(method, path) is not Kind.STOP and _is_order(method, path):
+            raise _unrecorded(self._unusable)
         if self._people is None or person is None:
             return await self._link.ask(method, target, headers, body)
         right = _right(person, method, path)
@@ -103,9 +109,20 @@ async def _recorded(written: asyncio.Future[int]) -> None:
     try:
         await written
     except FileUnusable as err:
-        raise OrderRefused(
-            _UNRECORDED, f"nothing was ordered, because it cannot be written down who orders it: {err}; stops still go"
-        ) from err
+        raise _unrecorded(str(err)) from err
+
+
+def _unrecorded(why: str) -> OrderRefused:
+    return OrderRefused(
+        _UNRECORDED, f"nothing was ordered, because it cannot be written down who orders it: {why}; stops still go"
+    )
+
+
+def _is_order(method: str, path: str) -> bool:
+    try:
+        return right_of(method, path).act is not None
+    except NotListed:
+        return True
 
 
 def _right(person: Person, method: str, path: str) -> Right:
