@@ -85,6 +85,10 @@ class People:
         """Close the file."""
         self.file.close()
 
+    def csrf_token(self, session_id: str) -> str:
+        """Return what a form of a page of this session brings. Raises FileUnusable."""
+        return self.sessions.csrf_token(session_id)
+
     async def sign_in(self, name: str, password: str, by: From) -> Secret:
         """Begin a session for a name and its password, or for a token in the place of the password.
 
