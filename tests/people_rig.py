@@ -28,10 +28,26 @@ CHEAP = Passwords(rounds=1, memory_kib=8)
 EPOCH_UNIX_S = 1_795_000_000.0
 
 
-def open_people(store: Path) -> People:
+class Clock:
+    """The clock of people: that of the running loop, which can be put on without all that polls meanwhile."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._ahead_s = 0.0
+
+    def __call__(self) -> float:
+        """Return the time, unix seconds."""
+        return EPOCH_UNIX_S + self._loop.time() + self._ahead_s
+
+    def put_on(self, by_s: float) -> None:
+        """Put the clock on."""
+        self._ahead_s += by_s
+
+
+def open_people(store: Path, clock: Clock | None = None) -> People:
     """Open the people of a store by the clock of the running loop, with a person of each role."""
-    loop = asyncio.get_running_loop()
-    people = People(store, passwords=CHEAP, clock=lambda: EPOCH_UNIX_S + loop.time(), monotonic=loop.time)
+    clock = clock or Clock()
+    people = People(store, passwords=CHEAP, clock=clock, monotonic=clock)
     if not people.accounts.all():
         for role, name in NAMES.items():
             people.accounts.add(name, role, PASSWORD)
@@ -44,6 +60,7 @@ class PeopleRig:
 
     web: WebRig
     people: People
+    clock: Clock
 
     @property
     def transport(self) -> httpx.AsyncBaseTransport:
@@ -76,9 +93,10 @@ class PeopleRig:
 @asynccontextmanager
 async def open_people_rig(folder: Path) -> AsyncIterator[PeopleRig]:
     """Run a service with people on a rig of eight channels."""
-    with open_people(folder / "people.db") as people:
+    clock = Clock()
+    with open_people(folder / "people.db", clock) as people:
         async with open_web_rig(folder / "people.db", SignIn(people, COOKIE)) as web:
-            yield PeopleRig(web, people)
+            yield PeopleRig(web, people, clock)
 
 
 async def said(reply: httpx.Response, status: int = 200) -> Any:  # noqa: ANN401 - JSON

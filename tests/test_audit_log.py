@@ -70,7 +70,7 @@ def test_changed_entry_is_named(number: int, column: str) -> None:
     """Another value in any column of any entry is found, and its entry is the one that is named."""
     with written() as store:
         value = _VALUES.get(column, "somebody else")
-        found = tampered(store, (f"UPDATE entry SET {column} = ? WHERE number = ?", (value, number)))
+        found = tampered(store, (f"UPDATE entry SET {column} = ? WHERE number = ?", (value, number)))  # noqa: S608 names of ours
         assert found.broken == number
 
 
@@ -104,7 +104,7 @@ def test_entry_that_was_put_in_is_named(number: int, copied: int) -> None:
             store,
             ("UPDATE entry SET number = -number - 1 WHERE number >= ?", (number,)),
             ("UPDATE entry SET number = -number WHERE number < 0", ()),
-            (f"INSERT INTO entry SELECT ?, {columns} FROM entry WHERE number = ?",
+            (f"INSERT INTO entry SELECT ?, {columns} FROM entry WHERE number = ?",  # noqa: S608 names of ours
              (number, copied + (copied >= number))),
         )  # fmt: skip
         # The copy of an entry in its own place is as good as the entry, which now stands behind it.
@@ -154,10 +154,8 @@ async def test_order_without_a_record_is_refused_and_a_stop_goes_through(
         browser = await rig.signed_in(Role.OPERATOR)
         run_id = (await said(await browser.post("/api/v1/runs", json=_order()), 201))["run_id"]
 
-        @contextmanager
-        def full() -> Iterator[None]:
+        def full() -> None:
             raise FileUnusable("the disk is full")
-            yield
 
         # Beside a full disk there is no way to let one file of many take nothing.
         monkeypatch.setattr(rig.people.file, "change", full)

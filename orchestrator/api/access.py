@@ -212,8 +212,7 @@ class Guard:
                     if (connection := scope.get(CONNECTION)) is not None:
                         connection.close_at_once()
             if is_over:
-                # As to a client that is gone.
-                raise OSError("this person is not signed in any more")
+                raise _Gone
             await send(message)
 
         return sending
@@ -278,7 +277,7 @@ class Guard:
 
 
 class _Gone(Exception):
-    """The client has gone before its request was whole; nothing of it is carried out."""
+    """The client has gone before its request was whole, or its person was signed out while the answer was sent."""
 
 
 def target_of(scope: Scope) -> str:

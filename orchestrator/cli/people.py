@@ -106,7 +106,7 @@ def _shown(row: Mapping[str, Any]) -> tuple[object, ...]:
 @app.command(
     epilog=examples(
         "cellrig people add anna --role admin",
-        "printf 'four words of my own\\n' | cellrig people add otto --role operator --password-stdin",
+        "cellrig people add otto --role operator --password-stdin",
     )
 )
 def add(
@@ -188,7 +188,7 @@ def token(
     name: Name,
     label: Annotated[str, typer.Option("--label", help="What a new token is for.")] = "",
     role: Annotated[Role, typer.Option("--role", help="What it may do; at most what the person may.")] = Role.VIEWER,
-    days: Annotated[float, typer.Option("--days", help="How long it lasts, in days, 366 at most.")] = 90.0,
+    days: Annotated[int, typer.Option("--days", min=1, max=366, help="How long it lasts, in days.")] = 90,
     ended: Annotated[str, typer.Option("--remove", metavar="ID", help="End the token of this id.")] = "",
     by: By = "",
     store: StoreFile = DEFAULT_STORE,
@@ -235,9 +235,9 @@ def set_up(
     store: StoreFile = DEFAULT_STORE,
     json: Json = False,
 ) -> None:
-    """Make the link with which a new admin sets a name and a password.
+    """Make the link by which an admin signs up.
 
-    It serves once, for a day; an older one serves no more.
+    He sets a name and a password there. It serves once, for a day; an older one serves no more.
     """
     from orchestrator.people.set_up import LASTS_S, set_up_link
 

@@ -78,7 +78,7 @@ class AuditLog:
         )
         entry = replace(entry, hash=entry.expected_hash(before))
         marks = ", ".join("?" * len(COLUMNS))
-        change.write(f"INSERT INTO entry VALUES ({marks})", *(getattr(entry, name) for name in COLUMNS))  # noqa: S608
+        change.write(f"INSERT INTO entry VALUES ({marks})", *(getattr(entry, name) for name in COLUMNS))  # noqa: S608 marks only
         return entry
 
     def _written(self, act: Act, outcome_of: int | None, status: int | None) -> int:

@@ -101,6 +101,11 @@ class WebApp:
             for router in (people_routes.router, person_routes.router):
                 self._stored.include_router(router, prefix=browser.API, dependencies=[Depends(only_known_keys)])
 
+    @property
+    def applications(self) -> tuple[FastAPI, ...]:
+        """The applications that answer here, for lists of all routes."""
+        return (self._stored,)
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request that the guard has let through."""
         method, path = scope["method"], scope["path"]
