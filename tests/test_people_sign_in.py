@@ -182,7 +182,7 @@ async def test_many_names_from_one_address_are_slowed_down(tmp_path: Path) -> No
         browser = rig.browser()
         tried = [await _tried(browser, f"name {number}", "12345") for number in range(30)]
         assert tried == [401] * 20 + [429] * 10
-        assert await rig.people.sign_in("otto", PASSWORD, From("192.0.2.99"))
+        assert (await rig.people.sign_in("otto", PASSWORD, From("192.0.2.99"))).text
         rig.clock.put_on(30)
         assert await _tried(browser, "otto", PASSWORD) == 200
 
@@ -218,7 +218,7 @@ async def test_hash_of_an_older_cost_is_renewed_at_the_sign_in(tmp_path: Path) -
         assert before.startswith("$argon2id$v=19$m=8,t=1,p=1$")
         assert before != rig.people.accounts.hash_of("anna")
         with People(tmp_path / "people.db", passwords=Passwords(rounds=2, memory_kib=8)) as dearer:
-            assert await dearer.sign_in("otto", PASSWORD, From("127.0.0.1"))
+            assert (await dearer.sign_in("otto", PASSWORD, From("127.0.0.1"))).text
         assert (rig.people.accounts.hash_of("otto") or "").startswith("$argon2id$v=19$m=8,t=2,p=1$")
         assert Passwords().hash("x").startswith("$argon2id$v=19$m=19456,t=2,p=1$")
 

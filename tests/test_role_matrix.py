@@ -71,7 +71,7 @@ def all_routes(folder: Path) -> Iterator[list[Route]]:
     with open_store(path) as store, open_people(path) as people:
         found = set(routes_of(build_routes(Service(store, []), LiveClients(Bus()))))
         link = ControlLink(TOKEN)
-        web = WebApp(link, LiveFan(link), Reading(path), SignIn(people, COOKIE))
+        web = WebApp(link, LiveFan(link), Reading(path), sign_in=SignIn(people, COOKIE))
         for app in web.applications:
             found |= set(routes_of(app))
         yield sorted(found, key=lambda route: (route.path, route.method))

@@ -79,6 +79,9 @@ class BoundedConnection(Holder, Protocol):
     async def read_by_client(self) -> None:
         """Wait until the client has read most of what was written to it, or is gone."""
 
+    def keep_little_unread(self) -> None:
+        """Let little wait for a client who reads slowly."""
+
 
 class Door(Protocol):
     """Says who asks for something and whether he may, where people sign in."""

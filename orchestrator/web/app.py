@@ -17,6 +17,8 @@ from orchestrator.api.live_stream import TooManyClients
 from orchestrator.api.places import Places
 from orchestrator.api.query_keys import only_known_keys
 from orchestrator.api.refusals import Refusals
+from orchestrator.dashboard.app import Errors, new_pages
+from orchestrator.dashboard.pages import HEADERS as PAGE_HEADERS
 from orchestrator.people.errors import (
     FileUnusable,
     NoSuchPerson,
@@ -34,6 +36,8 @@ from orchestrator.web.door import Cookie, PeopleDoor
 from orchestrator.web.live_fan import LiveFan
 from orchestrator.web.loopback_client import Answer
 from orchestrator.web.orders import OrderRefused, Orders
+from orchestrator.web.rack_feed import RackFeed
+from orchestrator.web.rack_stream import RackStream
 from orchestrator.web.reading import KeptAnswers, Reading
 from orchestrator.web.snapshots import Snapshots
 
@@ -51,7 +55,7 @@ _STATUS: Statuses = (
     (FileUnusable, 503),
 )
 # What only the living control knows.
-_LIVE_STATE = tuple(f"{browser.API}/{name}" for name in ("channels", "instruments", "status", "preflight"))
+_LIVE_STATE = tuple(f"{browser.API}/{name}" for name in ("channels", "instruments", "status", "preflight", "rack"))
 # What changes while nothing is committed to the store.
 _NOT_OF_THE_STORE = (f"{browser.API}/live", notice_routes.NOTICES_PATH)
 _STATUS_PATH = f"{browser.API}/status"
@@ -63,6 +67,10 @@ _ASKED_WITH = frozenset({b"content-type", b"idempotency-key"})
 _ANSWERED_WITH = frozenset({b"content-type", b"cache-control", b"allow", b"retry-after", *(
     name.encode() for name in browser.HEADERS
 )})  # fmt: skip
+
+_SAFETY = tuple((name.encode(), value.encode()) for name, value in PAGE_HEADERS.items())
+# What a page says of an error: its status, and the code of its sentence.
+_SHOWN: Errors = ((StoreError, 503, "error.store"), (ControlSilent, 503, "error.silent"))
 
 _App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
@@ -79,7 +87,13 @@ class WebApp:
     """Answers what the store answers, and asks control for the rest."""
 
     def __init__(
-        self, link: ControlLink, fan: LiveFan, reading: Reading, sign_in: SignIn | None = None, unusable: str = ""
+        self,
+        link: ControlLink,
+        fan: LiveFan,
+        reading: Reading,
+        feed: RackFeed | None = None,
+        sign_in: SignIn | None = None,
+        unusable: str = "",
     ) -> None:
         """Take who signs in, None for nobody, and why nobody can (``unusable``): orders are then refused."""
         self._link = link
@@ -93,24 +107,31 @@ class WebApp:
         # The document of the API is the same for the whole life of a control; it is long, and dear to make.
         self._documents = Snapshots(link, max_age_s=float("inf"))
         self._documents_of = link.url
-        self._stored = _stored_pages(fan, reading, self._state)
-        state = self._stored.state
-        state.control, state.orders = link, self._orders
+        rack = feed or RackFeed(link, reading)
+        self._stored = _stored_pages(fan, reading, self._state, rack)
+        # What a browser shows.
+        self.pages = new_pages(_SHOWN)
+        for state in (self._stored.state, self.pages.state):
+            state.stored, state.control, state.orders, state.rack = reading, link, self._orders, rack
+            if sign_in is not None:
+                state.people, state.cookie = sign_in.people, sign_in.cookie
         if sign_in is not None:
-            state.people, state.cookie = sign_in.people, sign_in.cookie
             for router in (people_routes.router, person_routes.router):
                 self._stored.include_router(router, prefix=browser.API, dependencies=[Depends(only_known_keys)])
 
     @property
     def applications(self) -> tuple[FastAPI, ...]:
         """The applications that answer here, for lists of all routes."""
-        return (self._stored,)
+        return self._stored, self.pages
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request that the guard has let through."""
         method, path = scope["method"], scope["path"]
+        send = _with_safety(send)
         try:
-            if self._people is not None and _is_answered_here(method, path):
+            if browser.is_page(path):
+                await self.pages(scope, receive, send)
+            elif self._people is not None and _is_of_people(path):
                 await self._stored(scope, receive, send)
             elif method not in _QUESTIONS or (method == "HEAD" and _is_of_control(path)):
                 await _give(send, await self._ordered(scope))
@@ -173,6 +194,20 @@ class WebApp:
             self._kept.keep(target, version, Answer(200, tuple(pieces[0]["headers"]), body))
 
 
+def _with_safety(send: Send) -> Send:
+    """Return a ``send`` that gives every answer the headers that keep a browser from harm, unless it has its own."""
+
+    async def sending(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            headers = list(message.get("headers", ()))
+            has = {name.lower() for name, _ in headers}
+            missing = [pair for pair in _SAFETY if pair[0] not in has]
+            message = {**message, "headers": [*headers, *missing]}
+        await send(message)
+
+    return sending
+
+
 def guarded(
     app: WebApp, token: str, hosts: frozenset[str], refusals: Refusals, places: Places, sign_in: SignIn | None = None
 ) -> Guard:
@@ -181,10 +216,11 @@ def guarded(
     return Guard(app, token, hosts, refusals.note_log_in, places, door)
 
 
-def _stored_pages(fan: LiveFan, reading: Reading, state: Snapshots) -> FastAPI:
+def _stored_pages(fan: LiveFan, reading: Reading, state: Snapshots, feed: RackFeed) -> FastAPI:
     app = new_application(_STATUS, lambda request, sentence: None)
     app.state.live, app.state.now, app.state.stored = fan.clients, fan.now, reading
     app.state.columns = series.RunColumns()
+    app.state.rack, app.state.rack_stream = feed, RackStream(feed)
     known = [Depends(only_known_keys)]
 
     async def health(request: Request) -> Response:
@@ -199,11 +235,8 @@ def _stored_pages(fan: LiveFan, reading: Reading, state: Snapshots) -> FastAPI:
     return app
 
 
-def _is_answered_here(method: str, path: str) -> bool:
-    """Return whether this process answers a request that is no question on stored records: of people, or of a page."""
-    if not path.startswith(f"{browser.API}/"):
-        return method not in _QUESTIONS
-    return path.removeprefix(f"{browser.API}/").partition("/")[0] in _OF_PEOPLE
+def _is_of_people(path: str) -> bool:
+    return path.startswith(f"{browser.API}/") and path.removeprefix(f"{browser.API}/").partition("/")[0] in _OF_PEOPLE
 
 
 def _is_of_control(path: str) -> bool:

@@ -24,6 +24,7 @@ from orchestrator.web.app import SignIn, WebApp, guarded
 from orchestrator.web.child_life import ChildLife
 from orchestrator.web.door import Cookie
 from orchestrator.web.live_fan import LiveFan
+from orchestrator.web.rack_feed import RackFeed
 from orchestrator.web.reading import Reading
 from orchestrator.web.trace import TraceToControl
 
@@ -44,17 +45,19 @@ async def serve_web(plan: WebPlan, listening: socket.socket, parent: ParentLink)
     if (link := await life.link(plan.settings, plan.store)) is None:
         return
     fan, reading, trace = LiveFan(link), Reading(plan.store), TraceToControl(link)
+    feed = RackFeed(link, reading)
     hosts = LOOPBACK_HOSTS | {host.lower() for host in (plan.settings.host, *plan.settings.allowed_hosts)}
     places = Places(Bounds.within(descriptors()))
     cookie = Cookie(listening.getsockname()[1], plan.settings.tls_certificate is not None)
     sign_in, unusable = _opened(plan.store, cookie)
-    web = WebApp(link, fan, reading, sign_in, unusable)
+    web = WebApp(link, fan, reading, feed, sign_in, unusable)
     app = guarded(web, link.token, hosts, Refusals(trace), places, sign_in)
     server = http_server(app, plan.settings)
     with contextlib.closing(reading), _closing(sign_in), life.ended_by_parent():
         async with asyncio.TaskGroup() as group:
             serving = group.create_task(server.serve(sockets=[listening]), name="http")
-            tasks = [group.create_task(it, name=name) for it, name in ((fan.run(), "live"), (trace.run(), "trace"))]
+            named = ((fan.run(), "live"), (trace.run(), "trace"), (feed.run(), "rack"))
+            tasks = [group.create_task(it, name=name) for it, name in named]
             if sign_in is not None:
                 tasks.append(group.create_task(sign_in.people.tend(), name="people"))
             # What is loaded stays: the collector need not walk through it, nor copy its pages from the parent.
@@ -62,6 +65,7 @@ async def serve_web(plan: WebPlan, listening: socket.socket, parent: ParentLink)
             parent.tell(Word.READY)
             await life.is_over.wait()
             fan.clients.close()
+            feed.close()
             server.should_exit = True
             await serving
             for task in tasks:

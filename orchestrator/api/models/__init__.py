@@ -20,9 +20,20 @@ from orchestrator.api.models.channels import (
 from orchestrator.api.models.fields import UNIT, Person
 from orchestrator.api.models.live import live_content, live_schema
 from orchestrator.api.models.notices import AcknowledgedNotices, AcknowledgeNotices, NoticesNow
-from orchestrator.api.models.orders import ByOrder, ClaimOrder, LocalOrder, RecipeText, StartOrder
+from orchestrator.api.models.orders import (
+    AcknowledgeOrder,
+    ByOrder,
+    ClaimOrder,
+    LocalOrder,
+    PutOffOrder,
+    RackStopOrder,
+    RecipeText,
+    SeenOrder,
+    StartOrder,
+)
 from orchestrator.api.models.preflight import CheckNow, LampNow, LampOrder, PreflightNow, PreflightQuery
 from orchestrator.api.models.queries import LIMIT_MAX, EventQuery, Page, RackEventQuery, RunQuery
+from orchestrator.api.models.rack import Need, Priority, RackNow, RackRow
 from orchestrator.api.models.records import DeviationPage, EventPage, MeasurementList
 from orchestrator.api.models.runs import RunDetail, RunNow, RunPage, RunStopped, StartedRun, StepValues
 from orchestrator.api.models.tables import CycleTable, SampleTable, SeriesTable, SpectrumTable, StepTable
@@ -31,6 +42,7 @@ __all__ = [
     "LIMIT_MAX",
     "UNIT",
     "AcknowledgeNotices",
+    "AcknowledgeOrder",
     "AcknowledgedNotices",
     "ByOrder",
     "CellItem",
@@ -52,6 +64,7 @@ __all__ = [
     "LocalOrder",
     "MeasurementList",
     "MountedNow",
+    "Need",
     "NoticesNow",
     "OpenedRecipe",
     "OvenNow",
@@ -60,8 +73,13 @@ __all__ = [
     "Person",
     "PreflightNow",
     "PreflightQuery",
+    "Priority",
     "Problem",
+    "PutOffOrder",
     "RackEventQuery",
+    "RackNow",
+    "RackRow",
+    "RackStopOrder",
     "RecipeItem",
     "RecipeText",
     "RunDetail",
@@ -70,6 +88,7 @@ __all__ = [
     "RunQuery",
     "RunStopped",
     "SampleTable",
+    "SeenOrder",
     "SeriesTable",
     "SpectrumTable",
     "StartOrder",
