@@ -6,6 +6,7 @@ write it, one at a time; each change is one transaction.
 
 from __future__ import annotations
 
+import secrets
 import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
@@ -154,6 +155,7 @@ def _lay_out(connection: sqlite3.Connection) -> None:
         if (application_id, version) == (0, 0):
             for statement in _LAYOUT.split(";"):
                 connection.execute(statement).close()
+            connection.execute("INSERT INTO secret VALUES ('csrf', ?)", (secrets.token_bytes(32),)).close()
         elif application_id != _APPLICATION_ID:
             raise FileUnusable("it is a SQLite database, but no file of people of cellrig")
         elif version > _VERSION:

@@ -7,7 +7,6 @@ A browser has a secret, the file its digest.
 from __future__ import annotations
 
 import hmac
-import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -139,10 +138,7 @@ class Sessions:
             change.write(sql, now, now - IDLE_S)
 
     def csrf_token(self, session_id: str) -> str:
-        """Return what a form of a page of this session brings, so that no other page can send it."""
+        """Return what a form of a page of this session brings, so that no other page can send it. Raises FileUnusable."""
         if self._csrf_key is None:
-            with self._file.change() as change:
-                sql = "INSERT OR IGNORE INTO secret VALUES ('csrf', ?)"
-                change.write(sql, secrets.token_bytes(32))
-                self._csrf_key = change.rows("SELECT value FROM secret WHERE name = 'csrf'")[0]["value"]
-        return hmac.digest(self._csrf_key or b"", b"form of session " + session_id.encode(), "sha256").hex()
+            self._csrf_key = bytes(self._file.rows("SELECT value FROM secret WHERE name = 'csrf'")[0]["value"])
+        return hmac.digest(self._csrf_key, b"form of session " + session_id.encode(), "sha256").hex()

@@ -70,7 +70,11 @@ _ANSWERED_WITH = frozenset({b"content-type", b"cache-control", b"allow", b"retry
 
 _SAFETY = tuple((name.encode(), value.encode()) for name, value in PAGE_HEADERS.items())
 # What a page says of an error: its status, and the code of its sentence.
-_SHOWN: Errors = ((StoreError, 503, "error.store"), (ControlSilent, 503, "error.silent"))
+_SHOWN: Errors = (
+    (StoreError, 503, "error.store"),
+    (ControlSilent, 503, "error.silent"),
+    (OrderRefused, 403, "order.refused"),
+)
 
 _App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
@@ -113,8 +117,7 @@ class WebApp:
         self.pages = new_pages(_SHOWN)
         for state in (self._stored.state, self.pages.state):
             state.stored, state.control, state.orders, state.rack = reading, link, self._orders, rack
-            if sign_in is not None:
-                state.people, state.cookie = sign_in.people, sign_in.cookie
+            state.people, state.cookie = self._people, sign_in.cookie if sign_in is not None else None
         if sign_in is not None:
             for router in (people_routes.router, person_routes.router):
                 self._stored.include_router(router, prefix=browser.API, dependencies=[Depends(only_known_keys)])
