@@ -44,7 +44,10 @@ class WebRig:
     link: ControlLink
     fan: LiveFan
     feed: RackFeed
+    reading: Reading
+    # A stream of its own, and that of the address.
     stream: RackStream
+    served: RackStream
     # Of both addresses, each with the token.
     web: httpx.AsyncClient
     control: httpx.AsyncClient
@@ -105,7 +108,8 @@ async def open_web_rig(path: Path) -> AsyncIterator[WebRig]:
             link = ControlLink(TOKEN, _URL, connect)
             fan, trace, feed = LiveFan(link), TraceToControl(link), RackFeed(link, reading)
             tasks = [asyncio.ensure_future(it) for it in (service.run(), fan.run(), trace.run(), feed.run())]
-            web = guarded(WebApp(link, fan, reading, feed), TOKEN, frozenset({"127.0.0.1"}), Refusals(trace), Places())
+            app_of_web = WebApp(link, fan, reading, feed)
+            web = guarded(app_of_web, TOKEN, frozenset({"127.0.0.1"}), Refusals(trace), Places())
             headers = {"authorization": f"Bearer {TOKEN}"}
             async with (
                 httpx.AsyncClient(transport=_to(web), base_url=_URL, headers=headers) as of_web,
@@ -119,7 +123,9 @@ async def open_web_rig(path: Path) -> AsyncIterator[WebRig]:
                     link,
                     fan,
                     feed,
+                    reading,
                     RackStream(feed),
+                    app_of_web.rack_stream,
                     of_web,
                     of_control,
                     asked,

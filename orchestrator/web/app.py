@@ -53,7 +53,9 @@ class WebApp:
         # The document of the API is the same for the whole life of a control; it is long, and dear to make.
         self._documents = Snapshots(link, max_age_s=float("inf"))
         self._documents_of = link.url
-        self._stored = _stored_pages(fan, reading, self._state, feed or RackFeed(link, reading))
+        feed = feed or RackFeed(link, reading)
+        self.rack_stream = RackStream(feed)
+        self._stored = _stored_pages(fan, reading, self._state, feed, self.rack_stream)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request that the guard has let through."""
@@ -114,11 +116,11 @@ def guarded(app: WebApp, token: str, hosts: frozenset[str], refusals: Refusals, 
     return Guard(app, token, hosts, refusals.note_log_in, places)
 
 
-def _stored_pages(fan: LiveFan, reading: Reading, state: Snapshots, feed: RackFeed) -> FastAPI:
+def _stored_pages(fan: LiveFan, reading: Reading, state: Snapshots, feed: RackFeed, stream: RackStream) -> FastAPI:
     app = new_application(_STATUS, lambda request, sentence: None)
     app.state.live, app.state.now, app.state.stored = fan.clients, fan.now, reading
     app.state.columns = series.RunColumns()
-    app.state.rack, app.state.rack_stream = feed, RackStream(feed)
+    app.state.rack, app.state.rack_stream = feed, stream
     known = [Depends(only_known_keys)]
 
     async def health(request: Request) -> Response:

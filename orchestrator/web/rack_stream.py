@@ -56,7 +56,7 @@ class RackStream:
                         greeted = self._feed.life
                         pieces.append(event("hello", self._greeting()))
                         rev = rev if life == greeted else 0
-                    pieces.append(self._frame(rev))
+                    pieces.append(self._frame(rev if rev <= self._feed.rev else 0))
                     if needs != self._feed.needs_rev:
                         needs = self._feed.needs_rev
                         pieces.append(event("need", {"rev": needs, "list": self._feed.needs}))
@@ -79,7 +79,7 @@ class RackStream:
         key = rev, self._feed.life
         if (found := self._frames.get(key)) is None:
             told = self._feed.head() | {"full": rev == 0, "rows": self._feed.rows(rev), "seen": self._feed.seen}
-            if rev == 0:
+            if rev < self._feed.channels_rev:
                 told["channels"] = self._feed.channels
             found = self._frames[key] = event("rack", told, f"{self._feed.life}-{self._feed.rev}")
         return found
