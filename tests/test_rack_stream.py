@@ -169,6 +169,34 @@ async def test_web_that_begins_without_a_control_shows_what_is_stored(rig: WebRi
     task.cancel()
 
 
+async def test_traces_are_a_few_records_of_the_last_cycles(rig: WebRig) -> None:
+    """At most sixty, each as it was recorded, oldest first; kept for a minute; both addresses tell the same."""
+    await asyncio.sleep(1500)
+    (trace,) = await rig.get("/channels/traces")
+    assert (trace["channel"], trace["run_id"]) == (CHANNEL, "R000001")
+    assert 20 < len(trace["voltages"]) == len(trace["times_at"]) <= 60
+    assert trace["times_at"] == sorted(trace["times_at"])
+    table = await rig.get("/runs/R000001/samples?limit=2000")
+    recorded = {round(row[table["columns"].index("voltage_v")], 5) for row in table["rows"]}
+    assert recorded >= set(trace["voltages"])
+    assert wall_time() - trace["times_at"][-1] < 120.0
+    await asyncio.sleep(30)
+    assert await rig.get("/channels/traces") == [trace]
+    await asyncio.sleep(60)
+    assert (await rig.get("/channels/traces"))[0]["times_at"][-1] > trace["times_at"][-1]
+    assert (await rig.control.get("/api/v1/channels/traces")).status_code == 200
+
+
+async def test_rack_is_answered_without_control_as_it_was_told_last(rig: WebRig) -> None:
+    """By one question, as by the stream: with the time at which control was heard, and that it is silent."""
+    known = await rig.feed.fresh()
+    rig.lose_control()
+    await asyncio.sleep(10)
+    told = await rig.get("/rack")
+    assert (told["rows"], told["control"]) == (known["rows"], "silent")
+    assert told["now"] - told["control_seen_at"] >= 10.0
+
+
 async def test_so_many_browsers_and_no_more(rig: WebRig) -> None:
     """One more is refused with a sentence; the stream of runs is another one."""
     rig.served.viewers = MOST_VIEWERS

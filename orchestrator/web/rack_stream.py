@@ -88,9 +88,12 @@ class RackStream:
 def event(kind: str, data: State, number: str = "") -> bytes:
     """Return the bytes of one server-sent event."""
     name = f"id: {number}\n" if number else ""
-    return (
-        f"{name}event: {kind}\ndata: {json.dumps(_finite(data), allow_nan=False, separators=(',', ':'))}\n\n".encode()
-    )
+    return f"{name}event: {kind}\ndata: ".encode() + as_json(data) + b"\n\n"
+
+
+def as_json(data: State) -> bytes:
+    """Return the JSON of a value; a number that it has no word for is null."""
+    return json.dumps(_finite(data), allow_nan=False, separators=(",", ":")).encode()
 
 
 def _finite(value: object) -> object:
