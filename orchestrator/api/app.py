@@ -26,6 +26,7 @@ from orchestrator.api import (
     series,
     stored_routes,
     told_errors,
+    trace_routes,
 )
 from orchestrator.api.access import BODY, LOOPBACK_HOSTS, Guard
 from orchestrator.api.application import Statuses, describe_answers, new_application
@@ -77,12 +78,20 @@ def build_routes(service: Service, live: LiveClients) -> FastAPI:
     app.state.service, app.state.live, app.state.refusals = service, live, Refusals(into(service.store))
     app.state.preflights = PreflightDesk()
     app.state.columns, app.state.rack_rows = series.RunColumns(), RackRows(service)
+    app.state.traces = trace_routes.Traces()
     app.state.stored = lambda: service.store
     app.state.now = lambda: [run.update() for run in service.runs]
     # For the document only: the guard has checked the token before anything gets here.
     token = [Security(HTTPBearer(auto_error=False, description="The operator's token."))]
     stored = (stored_routes.router, series.router, live_routes.router, origins.router, schema_routes.router)
-    reads = (routes.router, rack_routes.router, preflight_routes.router, *stored, notice_routes.router)
+    reads = (
+        trace_routes.router,
+        routes.router,
+        rack_routes.router,
+        preflight_routes.router,
+        *stored,
+        notice_routes.router,
+    )
     orders = (
         commands.router,
         rack_routes.order_router,

@@ -10,7 +10,16 @@ from typing import Any
 from fastapi import Depends, FastAPI, Request
 from fastapi.responses import Response
 
-from orchestrator.api import browser, live_routes, notice_routes, origins, schema_routes, series, stored_routes
+from orchestrator.api import (
+    browser,
+    live_routes,
+    notice_routes,
+    origins,
+    schema_routes,
+    series,
+    stored_routes,
+    trace_routes,
+)
 from orchestrator.api.access import BODY, PASS_ON, Guard, Message, Receive, Scope, Send, target_of
 from orchestrator.api.application import Statuses, answer, new_application
 from orchestrator.api.live_stream import TooManyClients
@@ -18,6 +27,7 @@ from orchestrator.api.places import Places
 from orchestrator.api.query_keys import only_known_keys
 from orchestrator.api.refusals import Refusals
 from orchestrator.dashboard.app import Errors, new_pages
+from orchestrator.dashboard.assets import Assets
 from orchestrator.dashboard.pages import HEADERS as PAGE_HEADERS
 from orchestrator.people.errors import (
     FileUnusable,
@@ -37,7 +47,7 @@ from orchestrator.web.live_fan import LiveFan
 from orchestrator.web.loopback_client import Answer
 from orchestrator.web.orders import OrderRefused, Orders
 from orchestrator.web.rack_feed import RackFeed
-from orchestrator.web.rack_stream import RackStream
+from orchestrator.web.rack_stream import RackStream, as_json
 from orchestrator.web.reading import KeptAnswers, Reading
 from orchestrator.web.snapshots import Snapshots
 
@@ -56,8 +66,11 @@ _STATUS: Statuses = (
 )
 # What only the living control knows.
 _LIVE_STATE = tuple(f"{browser.API}/{name}" for name in ("channels", "instruments", "status", "preflight", "rack"))
+# They begin as what is control's, and are of the store.
+_TRACES = f"{browser.API}/channels/traces"
+_RACK = f"{browser.API}/rack"
 # What changes while nothing is committed to the store.
-_NOT_OF_THE_STORE = (f"{browser.API}/live", notice_routes.NOTICES_PATH)
+_NOT_OF_THE_STORE = (_TRACES, f"{browser.API}/live", notice_routes.NOTICES_PATH)
 _STATUS_PATH = f"{browser.API}/status"
 # What is about people; no answer to it is kept for another one.
 _OF_PEOPLE = frozenset({"me", "people", "audit-log", "sign-in", "sign-out", "set-up"})
@@ -112,7 +125,8 @@ class WebApp:
         self._documents = Snapshots(link, max_age_s=float("inf"))
         self._documents_of = link.url
         rack = feed or RackFeed(link, reading)
-        self._stored = _stored_pages(fan, reading, self._state, rack)
+        self.rack, self.rack_stream = rack, RackStream(rack, self._greeting)
+        self._stored = _stored_pages(fan, reading, self._state, rack, self.rack_stream)
         # What a browser shows.
         self.pages = new_pages(_SHOWN)
         for state in (self._stored.state, self.pages.state):
@@ -141,7 +155,7 @@ class WebApp:
             elif path in browser.PATHS:
                 await _give(send, await self._document(scope))
             elif _is_of_control(path):
-                await _give(send, self._with_troubles(path, await self._state.get(target_of(scope), scope[PASS_ON])))
+                await self._of_control(scope, send)
             elif method == "GET" and path.startswith(browser.API) and not path.startswith(_NOT_OF_THE_STORE):
                 await self._page(scope, receive, send)
             else:
@@ -160,6 +174,10 @@ class WebApp:
         status["troubles"].append(f"who orders what cannot be written down, so that only stops are taken: {trouble}")
         return Answer(said.status, said.headers, json.dumps(status).encode())
 
+    def _greeting(self) -> dict[str, object]:
+        """Return what a browser is told of the pages when its stream begins."""
+        return {"page": Assets.load().version, "zone": self.pages.state.rig.lab_zone}
+
     async def _ordered(self, scope: Scope) -> Answer:
         """Hand an order to control, with the name in it of who gave it."""
         headers = [(name, value) for name, value in scope["headers"] if name in _ASKED_WITH]
@@ -167,6 +185,17 @@ class WebApp:
             return await self._orders.give(scope, scope["method"], target_of(scope), headers, scope.get(BODY, b""))
         finally:
             self._state.spoil()
+
+    async def _of_control(self, scope: Scope, send: Send) -> None:
+        """Give control's answer; of the rack, what it told last where it is silent. Raises ControlSilent."""
+        try:
+            told = await self._state.get(target_of(scope), scope[PASS_ON])
+        except ControlSilent:
+            if scope["path"] != _RACK:
+                raise
+            latest = {**self.rack.latest, "seen": self.rack.seen, "needs_rev": self.rack.needs_rev}
+            told = Answer(200, ((b"content-type", b"application/json"),), as_json(latest))
+        await _give(send, self._with_troubles(scope["path"], told))
 
     async def _document(self, scope: Scope) -> Answer:
         if self._documents_of != self._link.url:
@@ -219,11 +248,12 @@ def guarded(
     return Guard(app, token, hosts, refusals.note_log_in, places, door)
 
 
-def _stored_pages(fan: LiveFan, reading: Reading, state: Snapshots, feed: RackFeed) -> FastAPI:
+def _stored_pages(fan: LiveFan, reading: Reading, state: Snapshots, feed: RackFeed, stream: RackStream) -> FastAPI:
     app = new_application(_STATUS, lambda request, sentence: None)
     app.state.live, app.state.now, app.state.stored = fan.clients, fan.now, reading
     app.state.columns = series.RunColumns()
-    app.state.rack, app.state.rack_stream = feed, RackStream(feed)
+    app.state.rack, app.state.rack_stream = feed, stream
+    app.state.traces = trace_routes.Traces()
     known = [Depends(only_known_keys)]
 
     async def health(request: Request) -> Response:
@@ -232,7 +262,7 @@ def _stored_pages(fan: LiveFan, reading: Reading, state: Snapshots, feed: RackFe
         return Response(said.body, said.status, media_type="application/json")
 
     app.get(HEALTH, dependencies=known)(health)
-    routes = (stored_routes, series, live_routes, origins, schema_routes, notice_routes)
+    routes = (trace_routes, stored_routes, series, live_routes, origins, schema_routes, notice_routes)
     for router in (module.router for module in routes):
         app.include_router(router, prefix=browser.API, dependencies=known)
     return app
@@ -243,6 +273,8 @@ def _is_of_people(path: str) -> bool:
 
 
 def _is_of_control(path: str) -> bool:
+    if path == _TRACES:
+        return False
     return path in _LIVE_STATE or path.startswith(f"{_LIVE_STATE[0]}/")
 
 

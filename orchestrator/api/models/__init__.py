@@ -33,7 +33,7 @@ from orchestrator.api.models.orders import (
 )
 from orchestrator.api.models.preflight import CheckNow, LampNow, LampOrder, PreflightNow, PreflightQuery
 from orchestrator.api.models.queries import LIMIT_MAX, EventQuery, Page, RackEventQuery, RunQuery
-from orchestrator.api.models.rack import Need, Priority, RackNow, RackRow
+from orchestrator.api.models.rack import Need, Priority, RackNow, RackRow, Trace
 from orchestrator.api.models.records import DeviationPage, EventPage, MeasurementList
 from orchestrator.api.models.runs import RunDetail, RunNow, RunPage, RunStopped, StartedRun, StepValues
 from orchestrator.api.models.tables import CycleTable, SampleTable, SeriesTable, SpectrumTable, StepTable
@@ -96,6 +96,7 @@ __all__ = [
     "Status",
     "StepTable",
     "StepValues",
+    "Trace",
     "live_content",
     "live_schema",
 ]
