@@ -14,6 +14,7 @@ from orchestrator.api import (
     browser,
     commands,
     live_routes,
+    note_routes,
     notice_reports,
     notice_routes,
     origins,
@@ -81,7 +82,7 @@ def build_routes(service: Service, live: LiveClients) -> FastAPI:
     token = [Security(HTTPBearer(auto_error=False, description="The operator's token."))]
     stored = (stored_routes.router, series.router, live_routes.router, origins.router, schema_routes.router)
     reads = (routes.router, preflight_routes.router, *stored, notice_routes.router)
-    orders = (commands.router, preflight_routes.order_router, notice_routes.orders, recipe_routes.router)
+    orders = (commands.router, preflight_routes.order_router, notice_routes.orders, recipe_routes.router, note_routes.router)
     describe_answers((routes.open_router, *reads, *orders, commands.bodiless_router))
     known = [Depends(only_known_keys)]
     app.include_router(routes.open_router, dependencies=known)

@@ -20,10 +20,10 @@ from orchestrator.api.models.channels import (
 from orchestrator.api.models.fields import UNIT, Person
 from orchestrator.api.models.live import live_content, live_schema
 from orchestrator.api.models.notices import AcknowledgedNotices, AcknowledgeNotices, NoticesNow
-from orchestrator.api.models.orders import ByOrder, ClaimOrder, LocalOrder, RecipeText, StartOrder
+from orchestrator.api.models.orders import ByOrder, ClaimOrder, LocalOrder, NoteOrder, RecipeText, StartOrder
 from orchestrator.api.models.preflight import CheckNow, LampNow, LampOrder, PreflightNow, PreflightQuery
 from orchestrator.api.models.queries import LIMIT_MAX, EventQuery, Page, RackEventQuery, RunQuery
-from orchestrator.api.models.records import DeviationPage, EventPage, MeasurementList
+from orchestrator.api.models.records import DeviationPage, EventPage, MeasurementList, NoteItem, NoteList
 from orchestrator.api.models.runs import RunDetail, RunNow, RunPage, RunStopped, StartedRun, StepValues
 from orchestrator.api.models.tables import CycleTable, SampleTable, SeriesTable, SpectrumTable, StepTable
 
@@ -52,6 +52,9 @@ __all__ = [
     "LocalOrder",
     "MeasurementList",
     "MountedNow",
+    "NoteItem",
+    "NoteList",
+    "NoteOrder",
     "NoticesNow",
     "OpenedRecipe",
     "OvenNow",

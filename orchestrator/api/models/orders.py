@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from orchestrator.api.models.fields import (
     CellLabel,
@@ -19,6 +19,7 @@ from orchestrator.api.models.fields import (
     Reason,
     said,
 )
+from orchestrator.store.notes import MOST_LETTERS, note_text
 
 if TYPE_CHECKING:
     from protocols.document import Document as RecipeDocument
@@ -148,6 +149,18 @@ class LocalOrder(_Order):
 class ByOrder(_Order):
     """A command that needs only the name of its operator."""
 
+    by: _By
+
+
+class NoteOrder(_Order):
+    """A note on a run: what a person has seen or done."""
+
+    text: Annotated[
+        str,
+        Field(min_length=1, max_length=2 * MOST_LETTERS),
+        AfterValidator(note_text),
+        said(f"The note, plain text of at most {MOST_LETTERS} letters", "Pressed the cell in again at 14:05."),
+    ]
     by: _By
 
 
