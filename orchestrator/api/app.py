@@ -34,6 +34,7 @@ from orchestrator.api.places import Places
 from orchestrator.api.preflight_desk import PreflightDesk
 from orchestrator.api.query_keys import only_known_keys
 from orchestrator.api.refusals import REFUSALS_PATH, Refusals, into, person_in
+from orchestrator.api.run_traces import RunTraces
 from orchestrator.rack.claims import CommandRefused, NoSuchThing
 from orchestrator.rack.service import Service
 from orchestrator.states import IllegalMove
@@ -75,14 +76,20 @@ def build_routes(service: Service, live: LiveClients) -> FastAPI:
     app = new_application(_STATUS, _trace)
     app.state.service, app.state.live, app.state.refusals = service, live, Refusals(into(service.store))
     app.state.preflights = PreflightDesk()
-    app.state.columns = series.RunColumns()
+    app.state.columns, app.state.traces = series.RunColumns(), RunTraces()
     app.state.stored = lambda: service.store
     app.state.now = lambda: [run.update() for run in service.runs]
     # For the document only: the guard has checked the token before anything gets here.
     token = [Security(HTTPBearer(auto_error=False, description="The operator's token."))]
     stored = (stored_routes.router, series.router, live_routes.router, origins.router, schema_routes.router)
     reads = (routes.router, preflight_routes.router, *stored, notice_routes.router)
-    orders = (commands.router, preflight_routes.order_router, notice_routes.orders, recipe_routes.router, note_routes.router)
+    orders = (
+        commands.router,
+        preflight_routes.order_router,
+        notice_routes.orders,
+        recipe_routes.router,
+        note_routes.router,
+    )
     describe_answers((routes.open_router, *reads, *orders, commands.bodiless_router))
     known = [Depends(only_known_keys)]
     app.include_router(routes.open_router, dependencies=known)

@@ -16,7 +16,7 @@ _SELECT = "SELECT id, run_id, text, written_by, at_unix_s FROM note"
 
 
 def note_text(text: str) -> str:
-    """Return a note as it is stored: without blanks around it, lines ended by ``\\n``.
+    """Return a note as it is stored: without blanks around it, and with ends of lines of one kind.
 
     Raises ValueError for a text that says nothing, is too long, or has control characters other than ends of lines.
     """
@@ -25,7 +25,7 @@ def note_text(text: str) -> str:
         raise ValueError("a note has a letter or a digit: say in a sentence what was seen or done")
     if len(found) > MOST_LETTERS:
         raise ValueError(f"a note has at most {MOST_LETTERS} letters, and this one has {len(found)}; write two")
-    if strange := [letter for letter in found if letter not in "\n\t" and ord(letter) < 32 or ord(letter) == 127]:
+    if strange := [letter for letter in found if (letter not in "\n\t" and ord(letter) < 32) or ord(letter) == 127]:
         raise ValueError(f"a note is plain text, and this one has the control character {strange[0]!r}")
     return found
 
@@ -59,7 +59,7 @@ class Notes:
         self._store = store
 
     def add(self, run_id: str, text: str, by: str, at_unix_s: float) -> Note:
-        """Store a note on a run, also on one that has ended. Raises StoreError, and ValueError as ``note_text`` does."""
+        """Store a note on a run, also on one that has ended. Raises StoreError, and ValueError as ``note_text``."""
         text = note_text(text)
         self._store.run(run_id)
         with self._store.transaction() as connection:

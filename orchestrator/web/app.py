@@ -15,6 +15,7 @@ from orchestrator.api.live_stream import TooManyClients
 from orchestrator.api.places import Places
 from orchestrator.api.query_keys import only_known_keys
 from orchestrator.api.refusals import Refusals
+from orchestrator.api.run_traces import RunTraces
 from orchestrator.rack.claims import NoSuchThing
 from orchestrator.store import StoreError
 from orchestrator.web.control_link import ControlLink, ControlSilent
@@ -32,7 +33,7 @@ _NOT_OF_THE_STORE = (f"{browser.API}/live", notice_routes.NOTICES_PATH)
 _QUESTIONS = frozenset({"GET", "HEAD"})
 # Of a request and of an answer: all else is of one connection, or of the door's.
 _ASKED_WITH = frozenset({b"content-type", b"idempotency-key"})
-_ANSWERED_WITH = frozenset({b"content-type", b"cache-control", b"allow", b"retry-after", *(
+_ANSWERED_WITH = frozenset({b"content-type", b"cache-control", b"allow", b"retry-after", b"etag", *(
     name.encode() for name in browser.HEADERS
 )})  # fmt: skip
 
@@ -93,7 +94,7 @@ class WebApp:
             await answer(503, str(err))(scope, receive, send)
             return
         if (kept := self._kept.get(target, version)) is not None:
-            await _give(send, kept)
+            await _give(send, _unless_known(scope, kept))
             return
         pieces: list[Message] = []
 
@@ -115,7 +116,7 @@ def guarded(app: WebApp, token: str, hosts: frozenset[str], refusals: Refusals, 
 def _stored_pages(fan: LiveFan, reading: Reading, state: Snapshots) -> FastAPI:
     app = new_application(_STATUS, lambda request, sentence: None)
     app.state.live, app.state.now, app.state.stored = fan.clients, fan.now, reading
-    app.state.columns = series.RunColumns()
+    app.state.columns, app.state.traces = series.RunColumns(), RunTraces()
     known = [Depends(only_known_keys)]
 
     async def health(request: Request) -> Response:
@@ -128,6 +129,13 @@ def _stored_pages(fan: LiveFan, reading: Reading, state: Snapshots) -> FastAPI:
     for router in (module.router for module in routes):
         app.include_router(router, prefix=browser.API, dependencies=known)
     return app
+
+
+def _unless_known(scope: Scope, told: Answer) -> Answer:
+    """Return an answer, or only its tag to who has it already (If-None-Match)."""
+    known = dict(scope["headers"]).get(b"if-none-match")
+    tag = dict(told.headers).get(b"etag")
+    return told if tag is None or known != tag else Answer(304, ((b"etag", tag),), b"")
 
 
 def _is_of_control(path: str) -> bool:

@@ -25,6 +25,7 @@ from orchestrator.api.models.preflight import CheckNow, LampNow, LampOrder, Pref
 from orchestrator.api.models.queries import LIMIT_MAX, EventQuery, Page, RackEventQuery, RunQuery
 from orchestrator.api.models.records import DeviationPage, EventPage, MeasurementList, NoteItem, NoteList
 from orchestrator.api.models.runs import RunDetail, RunNow, RunPage, RunStopped, StartedRun, StepValues
+from orchestrator.api.models.series import SeriesAxis, SeriesQuery, SeriesValue, SeriesWindow
 from orchestrator.api.models.tables import CycleTable, SampleTable, SeriesTable, SpectrumTable, StepTable
 
 __all__ = [
@@ -73,7 +74,11 @@ __all__ = [
     "RunQuery",
     "RunStopped",
     "SampleTable",
+    "SeriesAxis",
+    "SeriesQuery",
     "SeriesTable",
+    "SeriesValue",
+    "SeriesWindow",
     "SpectrumTable",
     "StartOrder",
     "StartedRun",
