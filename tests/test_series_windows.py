@@ -136,8 +136,8 @@ def long_run(store: Store) -> str:
         connection.execute(
             "INSERT INTO sample (test, sequence, time_s, step_time_s, step, step_count, tester_cycle, mode, voltage_v, "
             "current_a, unix_time_s) WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 216000) "
-            "SELECT ?, i, i * 10.0, 0, 1, 1 + i / 360, 1, ?, CASE (i / 360) % 2 WHEN 0 THEN 0.08 ELSE -0.08 END, 0.001, "
-            "1e9 + i * 10.0 FROM n",
+            "SELECT ?, i, i * 10.0, 0, 1, 1 + i / 360, 1, ?, CASE (i / 360) % 2 WHEN 0 THEN 0.08 ELSE -0.08 END, "
+            "0.001, 1e9 + i * 10.0 FROM n",
             (test.id, last.mode),
         )
     return run_id
@@ -206,6 +206,6 @@ def test_traces_of_many_runs_take_bounded_memory(tmp_path: Path) -> None:
         zeros = np.zeros(n, np.int64)
         volts = rng.normal(size=n)
         buckets.extend(Trace(zeros + 1, number, zeros, zeros, zeros.copy(), number * 1.0, number * 1.0, volts, volts))
-        assert len(buckets) <= 2000 + 32 * 4**5
+        assert len(buckets) <= 2000 + 32 * 4**4
     with open_store(tmp_path / "lab.db") as store:
         assert store.runs() == []

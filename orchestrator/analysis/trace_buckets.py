@@ -145,13 +145,14 @@ class TraceBuckets:
         whole, self._tail = trace.take(slice(0, begins[-1])), trace.take(slice(begins[-1], None))
         if len(whole):
             self._parts.append(whole.take(_kept(whole, begins[:-1])))
-        if len(self) > self._most:
+        # The open bucket does not count: it only grows with the others.
+        if sum(map(len, self._parts)) > self._most:
             self._grow()
 
     def _grow(self) -> None:
         """Put buckets together until they are few enough; where ends of steps alone are more, they all stay."""
         trace = Trace.joined(self._parts)
-        while len(trace) + len(self._tail) > self._most:
+        while len(trace) > self._most:
             coarser = replace(trace, bucket=trace.bucket // _GROWTH)
             cut = _is_first(coarser)
             cut[1:] |= np.diff(coarser.bucket) != 0
