@@ -18,6 +18,7 @@ from orchestrator.api import (
     notice_reports,
     notice_routes,
     origins,
+    picture_routes,
     preflight_routes,
     recipe_routes,
     reference_page,
@@ -30,6 +31,7 @@ from orchestrator.api import (
 from orchestrator.api.access import BODY, LOOPBACK_HOSTS, Guard
 from orchestrator.api.application import Statuses, describe_answers, new_application
 from orchestrator.api.live_stream import LiveClients, TooManyClients
+from orchestrator.api.makers import CannotMake, Makers, NothingThere
 from orchestrator.api.places import Places
 from orchestrator.api.preflight_desk import PreflightDesk
 from orchestrator.api.query_keys import only_known_keys
@@ -47,6 +49,8 @@ API, OPENAPI = browser.API, browser.OPENAPI
 _QUESTIONS = frozenset({f"{API}/preflight"})
 _STATUS: Statuses = (
     (NoSuchThing, 404),
+    (NothingThere, 422),
+    (CannotMake, 503),
     (CommandRefused, 409),
     (IllegalMove, 409),
     (InputError, 422),
@@ -78,10 +82,12 @@ def build_routes(service: Service, live: LiveClients) -> FastAPI:
     app.state.preflights = PreflightDesk()
     app.state.columns, app.state.traces = series.RunColumns(), RunTraces()
     app.state.stored = lambda: service.store
+    app.state.makers = Makers(service.store.path)
     app.state.now = lambda: [run.update() for run in service.runs]
     # For the document only: the guard has checked the token before anything gets here.
     token = [Security(HTTPBearer(auto_error=False, description="The operator's token."))]
     stored = (stored_routes.router, series.router, live_routes.router, origins.router, schema_routes.router)
+    stored = (*stored, picture_routes.router)
     reads = (routes.router, preflight_routes.router, *stored, notice_routes.router)
     orders = (
         commands.router,

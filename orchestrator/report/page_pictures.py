@@ -15,7 +15,7 @@ from orchestrator.judging.cycles import COMPLETE_ENDS
 from orchestrator.report.picture_choices import ChosenCycles, usual_cycles
 from orchestrator.report.picture_data import MOST_RUNS, Axis, Line, Mark, Panel, Picture, RunName, Shown, known
 from orchestrator.report.run_curves import CapacityUnit, capacity_unit, marks_of, names_of, over_capacity, over_cycles
-from orchestrator.tables.run_data import RunData, MeasuredSpectrum
+from orchestrator.tables.run_data import MeasuredSpectrum, RunData
 from protocols.cell import CellKind
 
 if TYPE_CHECKING:
@@ -108,9 +108,7 @@ def _retained(data: RunData) -> dict[int, float | None]:
     complete = [row.cycle for row in rows if row.discharge_end_reason in COMPLETE_ENDS]
     if not complete:
         return {}
-    currents = {
-        cycle: now.discharge_a for cycle, now in cycle_currents(data).items() if now.discharge_a is not None
-    }
+    currents = {cycle: now.discharge_a for cycle, now in cycle_currents(data).items() if now.discharge_a is not None}
     found = retention(rows, complete[0], currents_a=currents).cycles
     return {row.cycle: None if row.retention is None else 100 * row.retention for row in found}
 
@@ -180,9 +178,7 @@ def _half_cycles(runs: Sequence[RunData], _: ChosenCycles | None) -> Picture:
             "end": [_sum(row.plateau_v, row.arc_v) for row in rows],
         }
         ohm = [None if row.plateau_v is None else row.plateau_v / abs(row.current_a) for row in rows]
-        ohms.append(
-            Line(name.run, "", Axis("resistance", "ohm"), x, ohm, look=name.look, name=name.name, points=True)
-        )
+        ohms.append(Line(name.run, "", Axis("resistance", "ohm"), x, ohm, look=name.look, name=name.name, points=True))
         for number, (part, values) in enumerate(parts.items()):
             look = number if len(runs) == 1 else name.look
             axis = Axis(f"overpotential-{part}", "mV")
@@ -214,7 +210,9 @@ def _impedance(runs: Sequence[RunData], chosen: ChosenCycles | None) -> Picture:
             look = number if len(runs) == 1 else name.look
             curve = f"cycle {measured.cycle}, test {measured.test}"
             told = f"{name.name}, cycle {measured.cycle}" if len(runs) > 1 else f"cycle {measured.cycle}"
-            fit = fit_cell(measured.spectrum, CellKind(data.program.cell.kind), kramers_kronig(measured.spectrum).spoiled_hz)
+            fit = fit_cell(
+                measured.spectrum, CellKind(data.program.cell.kind), kramers_kronig(measured.spectrum).spoiled_hz
+            )
             if fit.remark or fit.undetermined:
                 lost = f"not determined: {', '.join(fit.undetermined)}" if fit.undetermined else ""
                 remarks.append(f"{name.run}, cycle {measured.cycle}: {'; '.join(filter(None, (fit.remark, lost)))}")
@@ -225,7 +223,9 @@ def _impedance(runs: Sequence[RunData], chosen: ChosenCycles | None) -> Picture:
                 look_of = {"look": look, "points": is_measured, "line": not is_measured, "hollow": True}
                 f, real = known(hertz), known([one.real for one in z])
                 text = told if is_measured else ""
-                axes = [Axis(f"{of}{tail}", unit) for of, unit in (("z-imag", "ohm"), ("modulus", "ohm"), ("phase", "deg"))]
+                axes = [
+                    Axis(f"{of}{tail}", unit) for of, unit in (("z-imag", "ohm"), ("modulus", "ohm"), ("phase", "deg"))
+                ]
                 minus = known([-one.imag for one in z])
                 nyquist.append(Line(name.run, curve, axes[0], real, minus, name=text, **look_of))
                 modulus.append(Line(name.run, curve, axes[1], f, known([abs(one) for one in z]), name=text, **look_of))

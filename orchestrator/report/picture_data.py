@@ -1,4 +1,4 @@
-"""A picture as numbers: what a page draws, what is drawn into a file, and the same as a table. One source for all three.
+"""A picture as numbers: what a page draws, what is drawn into a file, and the same as a table: one source.
 
 Every quantity has a code, by which pages translate it, a name for files and a unit. Nothing is averaged or rounded.
 """

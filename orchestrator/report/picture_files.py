@@ -113,7 +113,13 @@ def _number(value: float | None) -> float:
 
 def _words(text: str) -> str:
     """Return the words of an axis with the signs of print."""
-    signs = (("mAh/cm2", "mAh cm$^{-2}$"), ("mAh/g", "mAh g$^{-1}$"), ("/ ohm", "/ Ω"), ("/ deg", "/ °"), ("-Z", "\N{MINUS SIGN}Z"))
+    signs = (
+        ("mAh/cm2", "mAh cm$^{-2}$"),
+        ("mAh/g", "mAh g$^{-1}$"),
+        ("/ ohm", "/ Ω"),
+        ("/ deg", "/ °"),
+        ("-Z", "\N{MINUS SIGN}Z"),
+    )
     for plain, printed in signs:
         text = text.replace(plain, printed)
     return text.replace("-phase", "\N{MINUS SIGN}phase")

@@ -8,16 +8,26 @@ from typing import Any
 from fastapi import Depends, FastAPI, Request
 from fastapi.responses import Response
 
-from orchestrator.api import browser, live_routes, notice_routes, origins, schema_routes, series, stored_routes
+from orchestrator.api import (
+    browser,
+    live_routes,
+    notice_routes,
+    origins,
+    picture_routes,
+    schema_routes,
+    series,
+    stored_routes,
+)
 from orchestrator.api.access import BODY, PASS_ON, Guard, Message, Receive, Scope, Send, target_of
 from orchestrator.api.application import Statuses, answer, new_application
 from orchestrator.api.live_stream import TooManyClients
+from orchestrator.api.makers import CannotMake, Makers, NothingThere
 from orchestrator.api.places import Places
 from orchestrator.api.query_keys import only_known_keys
 from orchestrator.api.refusals import Refusals
 from orchestrator.api.run_traces import RunTraces
 from orchestrator.rack.claims import NoSuchThing
-from orchestrator.store import StoreError
+from orchestrator.store import RunArchived, StoreError
 from orchestrator.web.control_link import ControlLink, ControlSilent
 from orchestrator.web.live_fan import LiveFan
 from orchestrator.web.loopback_client import Answer
@@ -25,17 +35,27 @@ from orchestrator.web.reading import KeptAnswers, Reading
 from orchestrator.web.snapshots import Snapshots
 
 HEALTH = "/health"
-_STATUS: Statuses = ((NoSuchThing, 404), (StoreError, 503), (TooManyClients, 503), (ControlSilent, 503))
+_STATUS: Statuses = (
+    (NoSuchThing, 404),
+    (NothingThere, 422),
+    (RunArchived, 409),
+    (StoreError, 503),
+    (CannotMake, 503),
+    (TooManyClients, 503),
+    (ControlSilent, 503),
+)
 # What only the living control knows.
 _LIVE_STATE = tuple(f"{browser.API}/{name}" for name in ("channels", "instruments", "status", "preflight"))
 # What changes while nothing is committed to the store.
 _NOT_OF_THE_STORE = (f"{browser.API}/live", notice_routes.NOTICES_PATH)
+_FILES = ("/file", "/file/progress")
 _QUESTIONS = frozenset({"GET", "HEAD"})
 # Of a request and of an answer: all else is of one connection, or of the door's.
 _ASKED_WITH = frozenset({b"content-type", b"idempotency-key"})
-_ANSWERED_WITH = frozenset({b"content-type", b"cache-control", b"allow", b"retry-after", b"etag", *(
-    name.encode() for name in browser.HEADERS
-)})  # fmt: skip
+_ANSWERED_WITH = frozenset({
+    b"content-type", b"content-disposition", b"cache-control", b"allow", b"retry-after", b"etag",
+    *(name.encode() for name in browser.HEADERS),
+})  # fmt: skip
 
 _App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
@@ -52,7 +72,8 @@ class WebApp:
         # The document of the API is the same for the whole life of a control; it is long, and dear to make.
         self._documents = Snapshots(link, max_age_s=float("inf"))
         self._documents_of = link.url
-        self._stored = _stored_pages(fan, reading, self._state)
+        self._makers = Makers(reading.path)
+        self._stored = _stored_pages(fan, reading, self._state, self._makers)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request that the guard has let through."""
@@ -64,12 +85,16 @@ class WebApp:
                 await _give(send, await self._document(scope))
             elif _is_of_control(path):
                 await _give(send, await self._state.get(target_of(scope), scope[PASS_ON]))
-            elif method == "GET" and path.startswith(browser.API) and not path.startswith(_NOT_OF_THE_STORE):
+            elif method == "GET" and path.startswith(browser.API) and not _is_never_kept(path):
                 await self._page(scope, receive, send)
             else:
                 await self._stored(scope, receive, send)
         except ControlSilent as err:
             await answer(503, str(err))(scope, receive, send)
+
+    def close(self) -> None:
+        """End the processes that make pictures and files."""
+        self._makers.close()
 
     async def _ordered(self, scope: Scope) -> Answer:
         """Hand an order to control, with the name in it of who gave it."""
@@ -113,9 +138,10 @@ def guarded(app: WebApp, token: str, hosts: frozenset[str], refusals: Refusals, 
     return Guard(app, token, hosts, refusals.note_log_in, places)
 
 
-def _stored_pages(fan: LiveFan, reading: Reading, state: Snapshots) -> FastAPI:
+def _stored_pages(fan: LiveFan, reading: Reading, state: Snapshots, makers: Makers) -> FastAPI:
     app = new_application(_STATUS, lambda request, sentence: None)
     app.state.live, app.state.now, app.state.stored = fan.clients, fan.now, reading
+    app.state.makers = makers
     app.state.columns, app.state.traces = series.RunColumns(), RunTraces()
     known = [Depends(only_known_keys)]
 
@@ -125,7 +151,7 @@ def _stored_pages(fan: LiveFan, reading: Reading, state: Snapshots) -> FastAPI:
         return Response(said.body, said.status, media_type="application/json")
 
     app.get(HEALTH, dependencies=known)(health)
-    routes = (stored_routes, series, live_routes, origins, schema_routes, notice_routes)
+    routes = (stored_routes, series, picture_routes, live_routes, origins, schema_routes, notice_routes)
     for router in (module.router for module in routes):
         app.include_router(router, prefix=browser.API, dependencies=known)
     return app
@@ -136,6 +162,11 @@ def _unless_known(scope: Scope, told: Answer) -> Answer:
     known = dict(scope["headers"]).get(b"if-none-match")
     tag = dict(told.headers).get(b"etag")
     return told if tag is None or known != tag else Answer(304, ((b"etag", tag),), b"")
+
+
+def _is_never_kept(path: str) -> bool:
+    """Return whether an answer changes without a commit, or is a file, which is too long to be kept."""
+    return path.startswith(_NOT_OF_THE_STORE) or path.endswith(_FILES)
 
 
 def _is_of_control(path: str) -> bool:

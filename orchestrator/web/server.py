@@ -39,9 +39,10 @@ async def serve_web(plan: WebPlan, listening: socket.socket, parent: ParentLink)
     fan, reading, trace = LiveFan(link), Reading(plan.store), TraceToControl(link)
     hosts = LOOPBACK_HOSTS | {host.lower() for host in (plan.settings.host, *plan.settings.allowed_hosts)}
     places = Places(Bounds.within(descriptors()))
-    app = guarded(WebApp(link, fan, reading), link.token, hosts, Refusals(trace), places)
+    web = WebApp(link, fan, reading)
+    app = guarded(web, link.token, hosts, Refusals(trace), places)
     server = http_server(app, plan.settings)
-    with contextlib.closing(reading), life.ended_by_parent():
+    with contextlib.closing(reading), contextlib.closing(web), life.ended_by_parent():
         async with asyncio.TaskGroup() as group:
             serving = group.create_task(server.serve(sockets=[listening]), name="http")
             tasks = [group.create_task(it, name=name) for it, name in ((fan.run(), "live"), (trace.run(), "trace"))]

@@ -21,6 +21,7 @@ from orchestrator.api.models.fields import UNIT, Person
 from orchestrator.api.models.live import live_content, live_schema
 from orchestrator.api.models.notices import AcknowledgedNotices, AcknowledgeNotices, NoticesNow
 from orchestrator.api.models.orders import ByOrder, ClaimOrder, LocalOrder, NoteOrder, RecipeText, StartOrder
+from orchestrator.api.models.pictures import FileProgress, FileQuery, PictureFormat, PictureNumbers, PictureQuery
 from orchestrator.api.models.preflight import CheckNow, LampNow, LampOrder, PreflightNow, PreflightQuery
 from orchestrator.api.models.queries import LIMIT_MAX, EventQuery, Page, RackEventQuery, RunQuery
 from orchestrator.api.models.records import DeviationPage, EventPage, MeasurementList, NoteItem, NoteList
@@ -45,6 +46,8 @@ __all__ = [
     "EventPage",
     "EventQuery",
     "FileFault",
+    "FileProgress",
+    "FileQuery",
     "Happened",
     "Health",
     "Instrument",
@@ -62,6 +65,9 @@ __all__ = [
     "Page",
     "ParameterItem",
     "Person",
+    "PictureFormat",
+    "PictureNumbers",
+    "PictureQuery",
     "PreflightNow",
     "PreflightQuery",
     "Problem",
