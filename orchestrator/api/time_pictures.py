@@ -17,6 +17,12 @@ _HOUR_S = 3600.0
 # What is marked on the axis of time; a rack of chatter would hide what matters.
 _UNMARKED = frozenset({"order key", "limits as loaded", "progress"})
 _MOST_MARKS = 200
+_SPANS = (
+    "SELECT (SELECT unix_time_s - time_s FROM sample WHERE test = test.id ORDER BY sequence LIMIT 1), "
+    "(SELECT unix_time_s FROM sample WHERE sample.test = test.id ORDER BY sequence DESC LIMIT 1), "
+    "(SELECT time_s FROM sample WHERE sample.test = test.id ORDER BY sequence DESC LIMIT 1) "
+    "FROM test WHERE run_id = ? ORDER BY id"
+)
 _UNSEEN, _HELD = "communication_loss", "operator_intervention"
 
 
@@ -37,7 +43,7 @@ async def numbers(traces: RunTraces, store: Store, query: PictureQuery) -> dict[
         upper.append(Line(run_id, "", Axis("voltage", "V"), x, volts, look=look, name=name.name))
         lower.append(Line(run_id, "", Axis("current", "mA"), x, milliamps, look=look, name=name.name))
         if len(query.runs) == 1:
-            clock = await Clock.of(traces, store, run_id)
+            clock = Clock.of(store, run_id)
             bands, marks = _behind(store, run_id, clock, by_clock=by_clock)
             limits = _limits(row.program_json)
     x_axis = Axis("clock") if by_clock else Axis("time", "h")
@@ -69,16 +75,10 @@ class Clock:
         self._spans = spans
 
     @classmethod
-    async def of(cls, traces: RunTraces, store: Store, run_id: str) -> Clock:
+    def of(cls, store: Store, run_id: str) -> Clock:
         """Return the clock of a run: begin, end (unix) and run time at the begin of each of its tests."""
-        sql = (
-            "SELECT (SELECT unix_time_s - time_s FROM sample WHERE test = test.id ORDER BY sequence LIMIT 1), "
-            "(SELECT unix_time_s FROM sample WHERE sample.test = test.id ORDER BY sequence DESC LIMIT 1), "
-            "(SELECT time_s FROM sample WHERE sample.test = test.id ORDER BY sequence DESC LIMIT 1) "
-            "FROM test WHERE run_id = ? ORDER BY id"
-        )
         with explained(store.path):
-            rows = store.connection.execute(sql, (run_id,)).fetchall()
+            rows = store.connection.execute(_SPANS, (run_id,)).fetchall()
         spans, time_s = [], 0.0
         for began, ended, last_s in rows:
             if began is not None:
