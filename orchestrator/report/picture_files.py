@@ -83,7 +83,7 @@ def _draw(axes: Axes, panel: Panel, picture: Picture, *, is_last: bool) -> None:
 
 def _draw_line(axes: Axes, line: Line, picture: Picture, *, apart: bool) -> None:
     colour, marker = COLOURS[line.look % len(COLOURS)], MARKERS[line.look % len(MARKERS)]
-    dash = DASHES[line.look // len(COLOURS) % len(DASHES)]
+    dash = DASHES[(line.look // len(COLOURS) if line.points else line.look) % len(DASHES)]
     name = line.name
     if apart and name and len(picture.runs) >= 1 and picture.shown in (Shown.CYCLE, Shown.HALF_CYCLES):
         from orchestrator.report.picture_data import QUANTITIES

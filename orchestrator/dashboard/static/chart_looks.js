@@ -14,9 +14,8 @@ export function colours(element) {
 }
 
 export const colourOf = (palette, look) => palette.curves[look % LOOKS];
-// Twelve runs: from the eighth on colours come again, with another dash.
-export const dashOf = (look) => DASHES[Math.floor(look / LOOKS) % DASHES.length].concat();
-const dashFor = (line) => (line.dash === undefined ? dashOf(line.look) : DASHES[line.dash % DASHES.length]);
+// Curves with markers differ by these; from the eighth on colours come again, with another dash.
+const dashOf = (line) => DASHES[(line.points ? Math.floor(line.look / LOOKS) : line.look) % DASHES.length];
 
 const SHAPES = [
   (c, x, y, r) => c.arc(x, y, r, 0, 2 * Math.PI),
@@ -46,7 +45,7 @@ export function drawCurve(u, line, palette, ratio) {
   c.clip();
   c.strokeStyle = c.fillStyle = colour;
   c.lineWidth = (line.points ? 1 : 1.4) * ratio;
-  c.setLineDash(dashFor(line).map((n) => n * ratio));
+  c.setLineDash(dashOf(line).map((n) => n * ratio));
   const at = [];
   c.beginPath();
   line.x.forEach((x, n) => {
@@ -142,6 +141,7 @@ export function drawEnds(u, lines, palette, ratio) {
   c.save();
   c.font = `${12 * ratio}px system-ui, sans-serif`;
   c.textBaseline = "middle";
+  c.textAlign = "left";
   for (const { line, y } of ends) {
     c.fillStyle = c.strokeStyle = colourOf(palette, line.look);
     c.fillText(line.end, left + width + 6 * ratio, y - Math.max(0, over));

@@ -27,10 +27,16 @@ function extremes(lines, of) {
   return [low, high];
 }
 
+function within(line, window) {
+  if (!window) return line;
+  const inside = (_, n) => line.x[n] >= window[0] && line.x[n] <= window[1];
+  return { ...line, x: line.x.filter(inside), y: line.y.filter(inside) };
+}
+
 // A sentence a panel: over what, from which value to which, and the last.
-export function summary(picture) {
+export function summary(picture, window = null) {
   const said = picture.panels.map((panel) => {
-    const lines = panel.lines.filter((line) => line.y.some((value) => value != null));
+    const lines = panel.lines.map((line) => within(line, window)).filter((line) => line.y.some((value) => value != null));
     if (!lines.length) return "";
     const [low, high] = extremes(lines, "y"), [from, to] = extremes(lines, "x"), last = lines[0].y.findLast((value) => value != null);
     const unit = unitOf(panel.y_axis);

@@ -3,7 +3,8 @@ import { colours, drawBehind, drawCurve, drawEnds, drawMarks } from "./chart_loo
 import { summary, table, unitOf, valueText, words } from "./chart_words.js";
 import { t } from "./words.js";
 
-const ROW_PX = 78, LEAST_PX = 150, END_PX = 96, NARROW_PX = 560;
+const ROW_PX = 74, LEAST_PX = 150, AXIS_PX = 32, LABEL_PX = 22, END_PX = 96, NARROW_PX = 560;
+const WHOLE = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000];
 const STEP = { in: 0.5, out: 2, pan: 0.5 };
 
 const known = (values) => values.filter((value) => value != null);
@@ -30,7 +31,9 @@ function named(picture, panel) {
   const apart = quantities.size > 1 && !panel.lines.some((line) => line.y_axis.quantity.endsWith("-fit"));
   return panel.lines.map((line) => {
     const word = apart ? t(`quantity.${line.y_axis.quantity}.short`) : "";
-    const end = panel.lines.length < 2 || !line.name ? "" : picture.runs.length > 1 ? line.name : apart ? word : line.name;
+    // Of a run's several quantities the last one bears its name.
+    const isLast = panel.lines.findLast((one) => one.run === line.run && one.name === line.name) === line;
+    const end = panel.lines.length < 2 || !line.name ? "" : picture.runs.length > 1 ? (isLast ? line.name : "") : apart ? word : line.name;
     return { ...line, end };
   });
 }
@@ -65,7 +68,7 @@ export class Chart {
     if (!this.picture) return;
     this.plots.forEach((plot) => plot.destroy());
     const palette = colours(this.element);
-    const said = summary(this.picture);
+    const said = summary(this.picture, this.window);
     this.element.replaceChildren();
     this.element.setAttribute("aria-label", said);
     const read = document.createElement("output");
@@ -88,17 +91,21 @@ export class Chart {
     const near = panel.limits.map(([value]) => value);
     let ys = panel.right_range ?? rangeOf([...shown, ...near], panel.log_y, 0.06);
     const narrow = this.element.clientWidth < NARROW_PX;
-    const right = lines.some((line) => line.end) && !narrow ? END_PX : 14;
+    const right = !narrow && this.picture.panels.some((one) => named(this.picture, one).some((line) => line.end)) ? END_PX : 14;
     const size = this.sizeOf(panel, isLast);
     let x = xs;
-    if (panel.equal) [x, ys] = equal(xs, ys, size.width - 66 - right, size.height - 50);
+    if (panel.equal) [x, ys] = equal(xs, ys, size.width - 62 - LABEL_PX - right, size.height - AXIS_PX - LABEL_PX - 10);
     const axis = (side, words, log, extra = {}) => ({
-      scale: side, label: words, labelSize: 20, labelFont: "13px system-ui, sans-serif", font: "12.5px system-ui, sans-serif",
+      scale: side, label: words, labelSize: LABEL_PX, labelFont: "13px system-ui, sans-serif", font: "12.5px system-ui, sans-serif",
       stroke: palette.ink, grid: { stroke: palette.line, width: 0.5 }, ticks: { stroke: palette.line, width: 0.5 },
       ...(log ? { values: (_, ticks) => ticks.map((tick) => (tick == null || Math.abs(Math.log10(tick) % 1) > 1e-6 ? "" : plain(tick))) } : {}),
       ...extra,
     });
-    const isClock = panel.x_axis.quantity === "clock";
+    const isClock = panel.x_axis.quantity === "clock", isCount = panel.x_axis.quantity === "cycle";
+    const xAxis = {
+      size: isLast ? AXIS_PX : 8, ...(isClock ? { space: 90 } : { space: 56 }), ...(isCount ? { incrs: WHOLE } : {}),
+      ...(isLast ? (isClock || panel.log_x ? {} : { values: plainTicks }) : { values: (_, ticks) => ticks.map(() => "") }),
+    };
     const options = {
       mode: 2, ...size, padding: [10, right, 0, 0], legend: { show: false },
       scales: {
@@ -106,8 +113,8 @@ export class Chart {
         y: { auto: false, distr: panel.log_y ? 3 : 1, range: () => ys },
       },
       axes: [
-        axis("x", isLast ? words(panel.x_axis) : null, panel.log_x, isClock ? { space: 90 } : { values: panel.log_x ? undefined : plainTicks }),
-        axis("y", words(panel.y_axis), panel.log_y, { size: 62 }),
+        axis("x", isLast ? words(panel.x_axis) : null, panel.log_x, xAxis),
+        axis("y", words(panel.y_axis), panel.log_y, { size: 62, space: 26, ...(panel.log_y ? {} : { values: plainTicks }) }),
       ],
       series: [null, ...lines.map(() => ({ facets: [{ scale: "x", auto: false }, { scale: "y", auto: false }], paths: () => null, points: { show: false } }))],
       tzDate: (ts) => uPlot.tzDate(new Date(ts * 1000), document.documentElement.dataset.zone || "UTC"),
@@ -127,8 +134,6 @@ export class Chart {
         setCursor: [(u) => this.read(u, lines, panel, read)],
       },
     };
-    if (panel.log_x) delete options.axes[0].values;
-    if (panel.log_x) options.axes[0] = axis("x", isLast ? words(panel.x_axis) : null, true);
     const plot = new uPlot(options, [null, ...lines.map((line) => [line.x, line.y])], place);
     plot.panel = [panel, isLast, x];
     return plot;
@@ -140,7 +145,7 @@ export class Chart {
 
   sizeOf(panel, isLast) {
     const width = Math.max(240, this.element.clientWidth - 2);
-    const height = panel.equal ? Math.min(width * 0.75, 460) : Math.max(LEAST_PX, ROW_PX * panel.height) + (isLast ? 24 : 0);
+    const height = panel.equal ? Math.min(width * 0.75, 460) : Math.max(LEAST_PX, ROW_PX * panel.height) + (isLast ? AXIS_PX + LABEL_PX : 0);
     return { width, height };
   }
 
@@ -154,6 +159,8 @@ export class Chart {
     if (u.cursor.left < 0) return (output.textContent = "");
     const x = u.posToVal(u.cursor.left, "x"), y = u.posToVal(u.cursor.top, "y");
     const [dx, dy] = [u.scales.x.max - u.scales.x.min, u.scales.y.max - u.scales.y.min];
+    const mark = this.picture.marks.find((one) => Math.abs(u.valToPos(one.x, "x") - u.cursor.left) < 5);
+    if (mark && panel === this.picture.panels[0] && u.cursor.top > u.over.clientHeight - 24) return (output.textContent = mark.words);
     let best = null, least = Infinity;
     for (const line of lines)
       line.x.forEach((at, n) => {
