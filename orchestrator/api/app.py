@@ -20,6 +20,7 @@ from orchestrator.api import (
     origins,
     picture_routes,
     preflight_routes,
+    rack_routes,
     recipe_routes,
     reference_page,
     routes,
@@ -35,6 +36,7 @@ from orchestrator.api.makers import CannotMake, Makers, NothingThere
 from orchestrator.api.places import Places
 from orchestrator.api.preflight_desk import PreflightDesk
 from orchestrator.api.query_keys import only_known_keys
+from orchestrator.api.rack_rows import RackRows
 from orchestrator.api.refusals import REFUSALS_PATH, Refusals, into, person_in
 from orchestrator.api.run_traces import RunTraces
 from orchestrator.rack.claims import CommandRefused, NoSuchThing
@@ -80,7 +82,8 @@ def build_routes(service: Service, live: LiveClients) -> FastAPI:
     app = new_application(_STATUS, _trace)
     app.state.service, app.state.live, app.state.refusals = service, live, Refusals(into(service.store))
     app.state.preflights = PreflightDesk()
-    app.state.columns, app.state.traces = series.RunColumns(), RunTraces()
+    app.state.columns, app.state.rack_rows = series.RunColumns(), RackRows(service)
+    app.state.traces = RunTraces()
     app.state.stored = lambda: service.store
     app.state.makers = Makers(service.store.path)
     app.state.now = lambda: [run.update() for run in service.runs]
@@ -88,9 +91,10 @@ def build_routes(service: Service, live: LiveClients) -> FastAPI:
     token = [Security(HTTPBearer(auto_error=False, description="The operator's token."))]
     stored = (stored_routes.router, series.router, live_routes.router, origins.router, schema_routes.router)
     stored = (*stored, picture_routes.router)
-    reads = (routes.router, preflight_routes.router, *stored, notice_routes.router)
+    reads = (routes.router, rack_routes.router, preflight_routes.router, *stored, notice_routes.router)
     orders = (
         commands.router,
+        rack_routes.order_router,
         preflight_routes.order_router,
         notice_routes.orders,
         recipe_routes.router,

@@ -33,6 +33,8 @@ from orchestrator.store import RunArchived, StoreError
 from orchestrator.web.control_link import ControlLink, ControlSilent
 from orchestrator.web.live_fan import LiveFan
 from orchestrator.web.loopback_client import Answer
+from orchestrator.web.rack_feed import RackFeed
+from orchestrator.web.rack_stream import RackStream
 from orchestrator.web.reading import KeptAnswers, Reading
 from orchestrator.web.snapshots import Snapshots
 
@@ -47,7 +49,7 @@ _STATUS: Statuses = (
     (ControlSilent, 503),
 )
 # What only the living control knows.
-_LIVE_STATE = tuple(f"{browser.API}/{name}" for name in ("channels", "instruments", "status", "preflight"))
+_LIVE_STATE = tuple(f"{browser.API}/{name}" for name in ("channels", "instruments", "status", "preflight", "rack"))
 # What changes while nothing is committed to the store.
 _NOT_OF_THE_STORE = (f"{browser.API}/live", notice_routes.NOTICES_PATH)
 _FILES = ("/file", "/file/progress")
@@ -75,7 +77,7 @@ _App = Callable[[Scope, Receive, Send], Awaitable[None]]
 class WebApp:
     """Answers what the store answers, and asks control for the rest."""
 
-    def __init__(self, link: ControlLink, fan: LiveFan, reading: Reading) -> None:
+    def __init__(self, link: ControlLink, fan: LiveFan, reading: Reading, feed: RackFeed | None = None) -> None:
         self._link = link
         self._reading = reading
         self._kept = KeptAnswers()
@@ -85,10 +87,13 @@ class WebApp:
         self._documents = Snapshots(link, max_age_s=float("inf"))
         self._documents_of = link.url
         self._makers = Makers(reading.path)
-        self._stored = _stored_pages(fan, reading, self._state, self._makers)
+        rack = feed or RackFeed(link, reading)
+        self._stored = _stored_pages(fan, reading, self._state, rack)
+        self._stored.state.makers = self._makers
         # What a browser shows; whoever knows the people and the rows of the rack puts them into its ``state``.
         self.pages = new_pages(_SHOWN)
         self.pages.state.stored, self.pages.state.control = reading, link
+        self.pages.state.rack = rack
         self.pages.state.makers, self.pages.state.traces = self._makers, self._stored.state.traces
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -172,11 +177,11 @@ def guarded(app: WebApp, token: str, hosts: frozenset[str], refusals: Refusals, 
     return Guard(app, token, hosts, refusals.note_log_in, places)
 
 
-def _stored_pages(fan: LiveFan, reading: Reading, state: Snapshots, makers: Makers) -> FastAPI:
+def _stored_pages(fan: LiveFan, reading: Reading, state: Snapshots, feed: RackFeed) -> FastAPI:
     app = new_application(_STATUS, lambda request, sentence: None)
     app.state.live, app.state.now, app.state.stored = fan.clients, fan.now, reading
-    app.state.makers = makers
     app.state.columns, app.state.traces = series.RunColumns(), RunTraces()
+    app.state.rack, app.state.rack_stream = feed, RackStream(feed)
     known = [Depends(only_known_keys)]
 
     async def health(request: Request) -> Response:

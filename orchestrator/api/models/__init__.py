@@ -20,10 +20,22 @@ from orchestrator.api.models.channels import (
 from orchestrator.api.models.fields import UNIT, Person
 from orchestrator.api.models.live import live_content, live_schema
 from orchestrator.api.models.notices import AcknowledgedNotices, AcknowledgeNotices, NoticesNow
-from orchestrator.api.models.orders import ByOrder, ClaimOrder, LocalOrder, NoteOrder, RecipeText, StartOrder
+from orchestrator.api.models.orders import (
+    AcknowledgeOrder,
+    ByOrder,
+    ClaimOrder,
+    LocalOrder,
+    NoteOrder,
+    PutOffOrder,
+    RackStopOrder,
+    RecipeText,
+    SeenOrder,
+    StartOrder,
+)
 from orchestrator.api.models.pictures import FileProgress, FileQuery, PictureFormat, PictureNumbers, PictureQuery
 from orchestrator.api.models.preflight import CheckNow, LampNow, LampOrder, PreflightNow, PreflightQuery
 from orchestrator.api.models.queries import LIMIT_MAX, EventQuery, Page, RackEventQuery, RunQuery
+from orchestrator.api.models.rack import Need, Priority, RackNow, RackRow
 from orchestrator.api.models.records import DeviationPage, EventPage, MeasurementList, NoteItem, NoteList
 from orchestrator.api.models.runs import RunDetail, RunNow, RunPage, RunStopped, StartedRun, StepValues
 from orchestrator.api.models.series import SeriesAxis, SeriesQuery, SeriesValue, SeriesWindow
@@ -33,6 +45,7 @@ __all__ = [
     "LIMIT_MAX",
     "UNIT",
     "AcknowledgeNotices",
+    "AcknowledgeOrder",
     "AcknowledgedNotices",
     "ByOrder",
     "CellItem",
@@ -56,6 +69,7 @@ __all__ = [
     "LocalOrder",
     "MeasurementList",
     "MountedNow",
+    "Need",
     "NoteItem",
     "NoteList",
     "NoteOrder",
@@ -70,8 +84,13 @@ __all__ = [
     "PictureQuery",
     "PreflightNow",
     "PreflightQuery",
+    "Priority",
     "Problem",
+    "PutOffOrder",
     "RackEventQuery",
+    "RackNow",
+    "RackRow",
+    "RackStopOrder",
     "RecipeItem",
     "RecipeText",
     "RunDetail",
@@ -80,6 +99,7 @@ __all__ = [
     "RunQuery",
     "RunStopped",
     "SampleTable",
+    "SeenOrder",
     "SeriesAxis",
     "SeriesQuery",
     "SeriesTable",
