@@ -17,6 +17,8 @@ _HOUR_S = 3600.0
 # What is marked on the axis of time; a rack of chatter would hide what matters.
 _UNMARKED = frozenset({"order key", "limits as loaded", "progress"})
 _MOST_MARKS = 200
+# Records of all runs of a picture together, and of each at least, where there are several.
+_ALL_TOGETHER, _LEAST_EACH = 8000, 1000
 _SPANS = (
     "SELECT (SELECT unix_time_s - time_s FROM sample WHERE test = test.id ORDER BY sequence LIMIT 1), "
     "(SELECT unix_time_s FROM sample WHERE sample.test = test.id ORDER BY sequence DESC LIMIT 1), "
@@ -31,7 +33,7 @@ async def numbers(traces: RunTraces, store: Store, query: PictureQuery) -> dict[
     by_clock = query.x is Shown.CLOCK
     upper, lower, names, bands, marks = list[Line](), list[Line](), list[RunName](), list[Band](), list[Mark]()
     records = drawn = 0
-    each = max(300, query.points // len(query.runs))
+    each = query.points if len(query.runs) == 1 else max(_LEAST_EACH, _ALL_TOGETHER // len(query.runs))
     limits: list[tuple[float, str]] = []
     for look, run_id in enumerate(query.runs):
         row = store.run(run_id)

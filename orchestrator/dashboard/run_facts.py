@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from orchestrator.api.filters import Conditions, of_runs
 from orchestrator.api.models import RunQuery
+from orchestrator.dashboard import numbers
 from orchestrator.store import Notes, Store
 from orchestrator.store.errors import explained
 
@@ -163,6 +163,26 @@ def cycles_planned(program_json: str) -> int | None:
         return None
 
 
-def cell_rows(facts_json: str) -> list[tuple[str, Any]]:
-    """Return the facts of a cell that are known, by name."""
-    return [(name, value) for name, value in json.loads(facts_json).items() if value is not None]
+def fact_rows(facts: Mapping[str, Any], lang: str) -> list[tuple[str, str]]:
+    """Return facts that are known, by name, with their units: those at the ends of their names."""
+    found = []
+    for name, value in facts.items():
+        if value is None:
+            continue
+        values = value if isinstance(value, list) else [value]
+        found.append((name, " ... ".join(_with_unit(name, one, lang) for one in values)))
+    return found
+
+
+def _with_unit(name: str, value: Any, lang: str) -> str:  # noqa: ANN401 - a value of JSON
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return str(value)
+    for ending, unit in _UNITS_OF:
+        if name.endswith(ending):
+            return f"{value:g}\N{NO-BREAK SPACE}{unit}"
+    told = {"_s": lambda one: numbers.left(one, lang), "_ah": lambda one: numbers.capacity(1e3 * one)}
+    told |= {"_a": numbers.current, "_v": numbers.voltage}
+    return next((say(value) for ending, say in told.items() if name.endswith(ending)), f"{value:g}")
+
+
+_UNITS_OF = (("_cm2", "cm²"), ("_mg", "mg"), ("_um", "µm"), ("_mm", "mm"), ("_degc", "°C"))

@@ -14,7 +14,8 @@ from orchestrator.api import pages
 from orchestrator.api.picture_routes import details_of
 from orchestrator.api.time_pictures import Clock
 from orchestrator.dashboard.pages import HEADERS, PageContext, page
-from orchestrator.dashboard.run_facts import cell_rows, cycles_planned, kinds_of_picture, run_line
+from orchestrator.dashboard.run_facts import cycles_planned, fact_rows, kinds_of_picture, run_line
+from orchestrator.dashboard.words import Words
 from orchestrator.store import Notes, Origins, Store
 
 if TYPE_CHECKING:
@@ -52,6 +53,7 @@ async def run_page(
     events = [event for event in store.events(run_id) if event.kind not in _QUIET]
     notes = Notes(store).of(run_id)
     cycles = query.get("cycles", "")[:_LONGEST]
+    context, origin = PageContext.of(request), Origins(store).of(run_id) if shown == "cell" else None
     values: dict[str, Any] = {
         "run": line, "live_row": live, "there": there, "picture": picture, "tab": shown, "tabs": TABS,
         "events": _told(store, events, run_id), "notes": notes, "newest": _NEWEST_EVENTS,
@@ -61,7 +63,8 @@ async def run_page(
         "imported": row.imported_from,
         "over": query, "is_open": not row.state.has_ended, "link": lambda **to: _link(query, **to),
         "details": await details_of(request, store, run_id) if shown == "steps" else None,
-        "facts": cell_rows(row.facts_json), "origin": Origins(store).of(run_id) if shown == "cell" else None,
+        "facts": fact_rows(json.loads(row.facts_json), context.lang), "origin": origin, "has": Words.load().has,
+        "bounds": fact_rows((origin.check or {}).get("proof") or {}, context.lang) if origin else [],
     }  # fmt: skip
     return page(request, "run.html", title_code="page.run", **values)
 

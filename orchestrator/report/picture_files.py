@@ -7,10 +7,11 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.report.journal_page import COLOURS, DASHES, MARKERS, Page, PictureKind, encoded, style
-from orchestrator.report.picture_data import Line, Panel, Picture, Shown
+from orchestrator.report.picture_data import QUANTITIES, Line, Panel, Picture, Shown
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 _DPI = 300
 _WIDTH_MM = 183.0
@@ -22,22 +23,27 @@ _MANY_POINTS = 120
 def picture_file(picture: Picture, kind: PictureKind) -> bytes:
     """Return the file of a picture."""
     with style():
-        height = sum(panel.height for panel in picture.panels)
-        page = Page(_WIDTH_MM, 18.0 + 21.0 * height)
-        figure = page.figure(len(picture.panels))
-        ratios = [panel.height for panel in picture.panels]
-        share = len({panel.x_axis for panel in picture.panels}) == 1
-        panels = figure.subplots(len(ratios), 1, height_ratios=ratios, sharex=share, squeeze=False)[:, 0]
-        for panel, axes in zip(picture.panels, panels, strict=True):
-            _draw(axes, panel, picture, is_last=axes is panels[-1] or not share)
-        handles, names = _legend(panels)
-        if names:
-            columns = page.columns_of_legend(names)
-            title = page.heading(_heading(picture))
-            figure.legend(handles, names, loc="outside upper center", ncols=columns, title=title or None)
-        elif heading := _heading(picture):
-            figure.suptitle(heading)
-        return encoded(figure, kind, _DPI, "", _contents(picture))
+        return encoded(figure_of(picture), kind, _DPI, "", _contents(picture))
+
+
+def figure_of(picture: Picture) -> Figure:
+    """Draw a picture; call it within ``orchestrator.report.journal_page.style``."""
+    height = sum(panel.height for panel in picture.panels)
+    page = Page(_WIDTH_MM, 18.0 + 21.0 * height)
+    figure = page.figure(len(picture.panels))
+    ratios = [panel.height for panel in picture.panels]
+    share = len({panel.x_axis for panel in picture.panels}) == 1
+    panels = figure.subplots(len(ratios), 1, height_ratios=ratios, sharex=share, squeeze=False)[:, 0]
+    for panel, axes in zip(picture.panels, panels, strict=True):
+        _draw(axes, panel, picture, is_last=axes is panels[-1] or not share)
+    handles, names = _legend(panels)
+    if names:
+        columns = page.columns_of_legend(names)
+        title = page.heading(_heading(picture))
+        figure.legend(handles, names, loc="outside upper center", ncols=columns, title=title or None)
+    elif heading := _heading(picture):
+        figure.suptitle(heading)
+    return figure
 
 
 def _heading(picture: Picture) -> str:
@@ -85,10 +91,11 @@ def _draw_line(axes: Axes, line: Line, picture: Picture, *, apart: bool) -> None
     colour, marker = COLOURS[line.look % len(COLOURS)], MARKERS[line.look % len(MARKERS)]
     dash = DASHES[(line.look // len(COLOURS) if line.points else line.look) % len(DASHES)]
     name = line.name
-    if apart and name and len(picture.runs) >= 1 and picture.shown in (Shown.CYCLE, Shown.HALF_CYCLES):
-        from orchestrator.report.picture_data import QUANTITIES
-
-        name = f"{name}, {QUANTITIES[line.y_axis.quantity]}"
+    if len(picture.runs) == 1 and picture.shown in (Shown.CYCLE, Shown.HALF_CYCLES):
+        # Of one run the quantities are to be told apart, of several the runs.
+        name = QUANTITIES[line.y_axis.quantity] if apart else ""
+    elif line.hollow and picture.shown is Shown.CYCLE:
+        name = ""
     looks: dict[str, Any] = {"color": colour, "label": name or "_"}
     looks["linestyle"] = dash if line.line else "none"
     if line.points:
