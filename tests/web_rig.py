@@ -105,7 +105,8 @@ async def open_web_rig(path: Path) -> AsyncIterator[WebRig]:
             link = ControlLink(TOKEN, _URL, connect)
             fan, trace, feed = LiveFan(link), TraceToControl(link), RackFeed(link, reading)
             tasks = [asyncio.ensure_future(it) for it in (service.run(), fan.run(), trace.run(), feed.run())]
-            web = guarded(WebApp(link, fan, reading, feed), TOKEN, frozenset({"127.0.0.1"}), Refusals(trace), Places())
+            application = WebApp(link, fan, reading, feed)
+            web = guarded(application, TOKEN, frozenset({"127.0.0.1"}), Refusals(trace), Places())
             headers = {"authorization": f"Bearer {TOKEN}"}
             async with (
                 httpx.AsyncClient(transport=_to(web), base_url=_URL, headers=headers) as of_web,
@@ -126,6 +127,7 @@ async def open_web_rig(path: Path) -> AsyncIterator[WebRig]:
                     exchanges,
                     answers,
                 )
+            await application.aclose()
             for task in tasks:
                 task.cancel()
             await asyncio.wait(tasks)

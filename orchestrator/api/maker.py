@@ -120,7 +120,7 @@ def chosen_cycles(store: Store, run_id: str, text: str) -> list[int]:
     from orchestrator.tables.run_data import RunData
 
     data, chosen = RunData(store, run_id), ChosenCycles.parse(text)
-    there = sorted({data.cycle_place(step).cycle for step in data.steps})
+    there = sorted({step.place.cycle for step in data.steps})
     found = chosen.of(there, [cycle.cycle for cycle in data.cycles if cycle.is_whole])
     if missing := chosen.missing(there):
         has = f"it has {there[0]} to {there[-1]}" if there else "it has none yet"

@@ -114,10 +114,12 @@ class Makers:
             self._folder = tempfile.TemporaryDirectory(prefix="cellrig-files-", ignore_cleanup_errors=True)
         return Path(tempfile.mkdtemp(dir=self._folder.name))
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """End all children, and remove what they have made."""
         for child in list(self._all):
             self._drop(child)
+        if self._ends:
+            await asyncio.wait(self._ends)
         if self._folder is not None:
             self._folder.cleanup()
             self._folder = None
@@ -172,8 +174,6 @@ class Makers:
         self._all.discard(child)
         if child in self._free:
             self._free.remove(child)
-        with suppress(RuntimeError):
-            # Reaped by the loop; without one the system does it when this process ends.
-            end = asyncio.ensure_future(child.process.wait())
-            self._ends.add(end)
-            end.add_done_callback(self._ends.discard)
+        end = asyncio.ensure_future(child.process.wait())
+        self._ends.add(end)
+        end.add_done_callback(self._ends.discard)

@@ -95,6 +95,8 @@ class Clock:
             if unix_s < began:
                 return start_s / _HOUR_S
             found = (start_s + min(unix_s, ended) - began) / _HOUR_S
+            if unix_s <= ended:
+                break
         return found
 
 

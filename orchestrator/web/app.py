@@ -117,9 +117,9 @@ class WebApp:
         except ControlSilent as err:
             await answer(503, str(err))(scope, receive, send)
 
-    def close(self) -> None:
+    async def aclose(self) -> None:
         """End the processes that make pictures and files."""
-        self._makers.close()
+        await self._makers.close()
 
     async def _ordered(self, scope: Scope) -> Answer:
         """Hand an order to control, with the name in it of who gave it."""

@@ -44,8 +44,8 @@ async def serve_web(plan: WebPlan, listening: socket.socket, parent: ParentLink)
     web = WebApp(link, fan, reading, feed)
     app = guarded(web, link.token, hosts, Refusals(trace), places)
     server = http_server(app, plan.settings)
-    with contextlib.closing(reading), contextlib.closing(web), life.ended_by_parent():
-        async with asyncio.TaskGroup() as group:
+    with contextlib.closing(reading), life.ended_by_parent():
+        async with contextlib.aclosing(web), asyncio.TaskGroup() as group:
             serving = group.create_task(server.serve(sockets=[listening]), name="http")
             named = ((fan.run(), "live"), (trace.run(), "trace"), (feed.run(), "rack"))
             tasks = [group.create_task(it, name=name) for it, name in named]
