@@ -133,6 +133,7 @@ async def open_web_rig(path: Path, sign_in: SignIn | None = None) -> AsyncIterat
                     exchanges,
                     answers,
                 )
+            await app_of_web.aclose()
             for task in tasks:
                 task.cancel()
             await asyncio.wait(tasks)

@@ -25,17 +25,20 @@ from orchestrator.api.models.orders import (
     ByOrder,
     ClaimOrder,
     LocalOrder,
+    NoteOrder,
     PutOffOrder,
     RackStopOrder,
     RecipeText,
     SeenOrder,
     StartOrder,
 )
+from orchestrator.api.models.pictures import FileProgress, FileQuery, PictureFormat, PictureNumbers, PictureQuery
 from orchestrator.api.models.preflight import CheckNow, LampNow, LampOrder, PreflightNow, PreflightQuery
 from orchestrator.api.models.queries import LIMIT_MAX, EventQuery, Page, RackEventQuery, RunQuery
 from orchestrator.api.models.rack import Need, Priority, RackNow, RackRow, Trace
-from orchestrator.api.models.records import DeviationPage, EventPage, MeasurementList
+from orchestrator.api.models.records import DeviationPage, EventPage, MeasurementList, NoteItem, NoteList
 from orchestrator.api.models.runs import RunDetail, RunNow, RunPage, RunStopped, StartedRun, StepValues
+from orchestrator.api.models.series import SeriesAxis, SeriesQuery, SeriesValue, SeriesWindow
 from orchestrator.api.models.tables import CycleTable, SampleTable, SeriesTable, SpectrumTable, StepTable
 
 __all__ = [
@@ -56,6 +59,8 @@ __all__ = [
     "EventPage",
     "EventQuery",
     "FileFault",
+    "FileProgress",
+    "FileQuery",
     "Happened",
     "Health",
     "Instrument",
@@ -65,12 +70,18 @@ __all__ = [
     "MeasurementList",
     "MountedNow",
     "Need",
+    "NoteItem",
+    "NoteList",
+    "NoteOrder",
     "NoticesNow",
     "OpenedRecipe",
     "OvenNow",
     "Page",
     "ParameterItem",
     "Person",
+    "PictureFormat",
+    "PictureNumbers",
+    "PictureQuery",
     "PreflightNow",
     "PreflightQuery",
     "Priority",
@@ -89,7 +100,11 @@ __all__ = [
     "RunStopped",
     "SampleTable",
     "SeenOrder",
+    "SeriesAxis",
+    "SeriesQuery",
     "SeriesTable",
+    "SeriesValue",
+    "SeriesWindow",
     "SpectrumTable",
     "StartOrder",
     "StartedRun",
