@@ -13,6 +13,7 @@ from drivers.errors import ConnectionFailed, DriverError, OutcomeUnknown
 from orchestrator.api import (
     browser,
     commands,
+    launch_routes,
     live_routes,
     notice_reports,
     notice_routes,
@@ -42,7 +43,7 @@ from protocols.errors import InputError
 API, OPENAPI = browser.API, browser.OPENAPI
 
 # They are asked with a body, and order nothing.
-_QUESTIONS = frozenset({f"{API}/preflight"})
+_QUESTIONS = frozenset({f"{API}/{name}" for name in ("preflight", "runs/check", "runs/batch/check")})
 _STATUS: Statuses = (
     (NoSuchThing, 404),
     (CommandRefused, 409),
@@ -81,7 +82,13 @@ def build_routes(service: Service, live: LiveClients) -> FastAPI:
     token = [Security(HTTPBearer(auto_error=False, description="The operator's token."))]
     stored = (stored_routes.router, series.router, live_routes.router, origins.router, schema_routes.router)
     reads = (routes.router, preflight_routes.router, *stored, notice_routes.router)
-    orders = (commands.router, preflight_routes.order_router, notice_routes.orders, recipe_routes.router)
+    orders = (
+        launch_routes.router,
+        commands.router,
+        preflight_routes.order_router,
+        notice_routes.orders,
+        recipe_routes.router,
+    )
     describe_answers((routes.open_router, *reads, *orders, commands.bodiless_router))
     known = [Depends(only_known_keys)]
     app.include_router(routes.open_router, dependencies=known)
