@@ -16,6 +16,7 @@ name: lot7-40
 kind: lfp
 area: 0.7854 cm2
 active_mass: 1.1 mg
+nominal_capacity: 0.187 mAh
 working_electrode: LFP on Al foil
 counter_electrode: Li foil
 electrolyte: 1 M LiPF6
@@ -114,8 +115,9 @@ async def test_every_mistake_is_a_reason_at_its_field(client: Client) -> None:
 
 async def test_implausible_value_is_a_doubt_that_is_named(client: Client) -> None:
     """A hundred times the usual current is told with the value to name, and does not refuse the check itself."""
-    told = await check(client, set=["recipe.steps[2].steps[1].current=20 mA/cm2"])
-    assert told["may_start"]
+    keys = (await check(client))["fields"][0]["keys"]
+    told = await check(client, set=[f"{key}=20 mA/cm2" for key in keys])
+    assert told["may_start"], told["reasons"]
     (doubt,) = [it for it in told["doubts"] if it["value"].endswith("mA/cm2")]
     assert doubt["value"] == "20 mA/cm2"
     assert doubt["sentence"].startswith("Step")
@@ -125,7 +127,7 @@ async def test_each_channel_says_whether_it_could_run_it_and_why_not(client: Cli
     """Free channels can; one that is busy, claimed, or has the cell of an ended run says so with run and cell."""
     order = {**ORDER, "by": "ada"}
     run = await client.post("/runs", order, 201)
-    await client.post("/channels/21-1-4/claim", {"owner": "bob", "duration_s": 60})
+    await client.post("/channels/21-1-4/claim", {"owner": "bob", "duration_s": 3600})
     ended = await client.post("/runs", order | {"channel": OTHER, "label": "lot7-12"}, 201)
     await asyncio.sleep(120)
     await client.stopped(f"/runs/{ended['run_id']}/stop")
@@ -134,7 +136,7 @@ async def test_each_channel_says_whether_it_could_run_it_and_why_not(client: Cli
     assert len(by_channel) == len(client.service.channels())
     assert by_channel["21-1-6"] == {"channel": "21-1-6", "can": True, "reason": None}
     why = {name: by_channel[name]["reason"] for name in ("21-1-3", "21-1-4", OTHER)}
-    assert [it["code"] for it in why.values()] == ["channel.busy", "channel.claimed", "channel.used_cell"]
+    assert [it["code"] for it in why.values()] == ["channel.busy_until", "channel.claimed", "channel.used_cell"]
     assert (why["21-1-3"]["values"]["run"], why["21-1-3"]["values"]["cell"]) == (run["run_id"], "lot7-31")
     assert why[OTHER]["values"]["cell"] == "lot7-12"
     assert codes(await check(client, channel=OTHER, label="lot7-33")) == ["channel.used_cell"]
@@ -144,8 +146,10 @@ async def test_each_channel_says_whether_it_could_run_it_and_why_not(client: Cli
 
 async def test_channel_that_cannot_pass_the_current_says_so(client: Client) -> None:
     """A program outside of a channel's ranges: no channel can, and the chosen one tells the reason once."""
-    told = await check(client, recipe="li-plating-1.0", cell="bare-li-li", set=["current=9000 mA/cm2"])
-    unfit = [it for it in told["channels"] if it["channel"] == "21-1-3"][0]
+    told = await check(
+        client, recipe="li-plating-1.0", cell="bare-li-li", set=["recipe.steps[2].current=0.0001 mA/cm2"]
+    )
+    unfit = next(it for it in told["channels"] if it["channel"] == "21-1-3")
     assert (unfit["can"], unfit["reason"]["code"]) == (False, "channel.unfit")
     assert codes(told).count("channel.unfit") == 1
     assert "check.envelope" not in codes(told)
@@ -176,7 +180,8 @@ async def test_recipe_and_cell_of_an_earlier_run_are_known_by_name(client: Clien
     await client.post("/runs", first, 201)
     for name in ("A17", "lot7-40"):
         told = await check(client, recipe="own-lfp", cell=name, channel=OTHER, label="")
-        assert told["reasons"] == []
+        # The rig has a Li/Li cell there: the file is understood, and the voltage tells that it is another cell's.
+        assert codes(told) == ["check.voltage"]
         assert (told["recipe"], told["cell"]["active_mass_mg"]) == ("own-lfp", 1.1)
 
 
@@ -205,3 +210,25 @@ async def test_hands_are_told_where_people_move_the_leads(client: Client) -> Non
     assert plug.every_s == pytest.approx(20 * 7200, rel=0.1)
     assert hands_needed(program, moves_leads=False) == []
     assert (await check(client))["hands"] == []
+
+
+async def test_names_are_listed_last_used_first_and_found_by_words(client: Client) -> None:
+    """Shipped names alone by default; with ``used`` also those of earlier runs, newest first; all words must stand."""
+    own = {"recipe": None, "cell": None, "recipe_yaml": RECIPE, "cell_yaml": OWN_CELL}
+    first = {name: value for name, value in {**ORDER, **own, "by": "ada", "label": "A17"}.items() if value}
+    await client.post("/runs", first, 201)
+    await asyncio.sleep(60)
+    await client.post("/runs", {**ORDER, "channel": OTHER, "by": "ada"}, 201)
+    shipped = await client.get("/recipes")
+    assert [it["name"] for it in shipped] == sorted(it["name"] for it in shipped)
+    assert "own-lfp" not in [it["name"] for it in shipped]
+    used = await client.get("/recipes?used=true")
+    assert [(it["name"], it["used_in"]) for it in used[:2]] == [("li-li-0.2", "R000002"), ("own-lfp", "R000001")]
+    assert len(used) == len(shipped) + 1
+    assert (used[1]["title"], used[1]["kinds"]) == ("One slow cycle", ["lfp"])
+    cells = await client.get("/cells?used=true")
+    assert [it["name"] for it in cells[:4]] == ["lot7-31", "coated-li-li", "A17", "lot7-40"]
+    assert (cells[3]["active_mass_mg"], cells[3]["kind"]) == (1.1, "lfp")
+    found = await client.get("/recipes?used=true&search=OWN%20lfp%20slow")
+    assert [it["name"] for it in found] == ["own-lfp"]
+    assert "search" in (await client.get("/recipes?serch=x", 422))["error"]

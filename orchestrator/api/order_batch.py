@@ -86,7 +86,7 @@ class LineOrders:
             return _refused(line, reasons)
         try:
             kept = kept_files(self._service.store, order)
-            found = await asyncio.to_thread(planned, order, order.channel, kept, judged_by)
+            found = await asyncio.to_thread(planned, order, order.channel, kept, judged_by, draw=False)
             reasons += found.reasons
             reason = not_free(self._service, order.channel, order.by, terms_of(order))
         except CommandRefused as err:

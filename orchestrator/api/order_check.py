@@ -48,10 +48,12 @@ class PlannedOrder:
     check_id: str = ""
 
 
-def planned(order: models.OrderParts, channel: str | None, kept: KeptFiles, by: JudgedBy) -> PlannedOrder:
+def planned(
+    order: models.OrderParts, channel: str | None, kept: KeptFiles, by: JudgedBy, *, draw: bool = True
+) -> PlannedOrder:
     """Read an order as far as it goes, and say what follows from it. It takes up to tenths of a second.
 
-    What is wrong is told in ``reasons``; nothing is raised for it.
+    What is wrong is told in ``reasons``; nothing is raised for it. ``draw``: its course is drawn.
     """
     found = PlannedOrder()
     recipe = _read(found, order, kept, "recipe")
@@ -64,7 +66,11 @@ def planned(order: models.OrderParts, channel: str | None, kept: KeptFiles, by: 
     _resolve(found, order, channel or "", kept)
     if found.request is not None:
         found.ahead = outlook(
-            found.request.program, moves_leads=by.moves_leads, bands=by.bands, factor=by.second_person_factor
+            found.request.program,
+            moves_leads=by.moves_leads,
+            bands=by.bands,
+            factor=by.second_person_factor,
+            draw=draw,
         )
         found.check_id = check_id_of(found.request) if channel else ""
     return found

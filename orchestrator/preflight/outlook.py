@@ -14,7 +14,7 @@ from protocols.course import Course, expected_course
 from protocols.expected_path import expected_path
 from protocols.forecast import Forecast, forecast, segment_forecasts
 from protocols.plausibility import GROSS_FACTOR, Plausibility, gross, plausibility
-from protocols.program import MeasurementSegment, Program
+from protocols.program import MeasurementSegment, Program, Purpose
 from protocols.program_steps import powered
 from protocols.step_forecast import StepAhead, steps_ahead
 from protocols.usual_bands import BANDS, UsualBands
@@ -71,11 +71,17 @@ class Outlook:
 
 
 def outlook(
-    program: Program, *, moves_leads: bool = False, bands: UsualBands = BANDS, factor: float = GROSS_FACTOR
+    program: Program,
+    *,
+    moves_leads: bool = False,
+    bands: UsualBands = BANDS,
+    factor: float = GROSS_FACTOR,
+    draw: bool = True,
 ) -> Outlook:
     """Read off a program what follows from it.
 
-    ``moves_leads``: a person moves the leads before and after each measurement, because no switch does it.
+    ``moves_leads``: a person moves the leads before and after each measurement, because no switch does it; ``draw``:
+    the course is drawn, which takes longest.
     """
     seen = plausibility(program, bands)
     return Outlook(
@@ -85,7 +91,7 @@ def outlook(
         limit_layers(program),
         tuple(hands_needed(program, moves_leads=moves_leads)),
         doubts(seen, factor),
-        expected_course(program),
+        expected_course(program) if draw else Course(),
     )
 
 
@@ -101,7 +107,8 @@ def limit_layers(program: Program) -> tuple[LimitLayer, ...]:
     if not program.cycling:
         return ()
     limits = program.cycling[0].limits
-    steps = [step for segment in program.cycling for _, step in powered(segment.steps)]
+    every = [step for segment in program.cycling for _, step in powered(segment.steps)]
+    steps = [step for step in every if step.purpose is Purpose.RECIPE]
     targets = [step.target_v for step in steps if step.target_v is not None]
     largest_a = max((step.largest_a for step in steps if step.largest_a is not None), default=None)
     own = LimitLayer("step", min(targets, default=None), max(targets, default=None), largest_a)

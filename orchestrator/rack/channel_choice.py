@@ -100,9 +100,10 @@ def _busy(rack: Rack, channel: str, open_runs: list[RunOnChannel]) -> OrderReaso
     order = Mountings(rack.store).last_word(first.run_id)
     by = f", ordered by {order.said_by}" if order and order.said_by and order.kind is not MountingKind.EMPTY else ""
     words = f"{channel} is busy with {first.run_id} ({first.label}), which is {first.state.value}{by}"
-    return _reason(
-        "busy", words, channel=channel, run=first.run_id, cell=first.label, state=first.state.value, until=until_unix_s
-    )
+    known: dict[str, str] = {"channel": channel, "run": first.run_id, "cell": first.label, "state": first.state.value}
+    if until_unix_s is None:
+        return _reason("busy", words, **known)
+    return _reason("busy_until", words, **known, until_unix_s=until_unix_s)
 
 
 def _reason(code: str, text: str, **values: str | float | None) -> OrderReason:

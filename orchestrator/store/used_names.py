@@ -6,7 +6,10 @@ again by its name.
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from orchestrator.store.errors import explained
 from orchestrator.store.store import Store
@@ -21,7 +24,7 @@ _RECIPES = """
     GROUP BY run.recipe ORDER BY max(run.number) DESC LIMIT ?
 """
 _CELLS = """
-    SELECT {name}, run.run_id, run.created_unix_s, count(*), max(run.number), json_extract(cell.facts_json, '$.kind')
+    SELECT {name}, run.run_id, run.created_unix_s, count(*), max(run.number), cell.facts_json
     FROM run JOIN origin USING (run_id) JOIN cell ON cell.id = run.cell_id
     WHERE origin.cell_sha256 IS NOT NULL AND {name} <> '' GROUP BY {name} ORDER BY max(run.number) DESC LIMIT ?
 """
@@ -41,14 +44,14 @@ _CELL_NAMES = ("run.label", "cell.name")
 class UsedName:
     """A name that runs were ordered with: the newest of them, when that was ordered, how many there are.
 
-    ``kind``: that of a cell; empty of a recipe.
+    ``facts``: those of a cell, by the names that they have in a program; empty of a recipe.
     """
 
     name: str
     run_id: str
     used_unix_s: float
     runs: int
-    kind: str = ""
+    facts: Mapping[str, Any]
 
 
 class UsedNames:
@@ -83,7 +86,10 @@ class UsedNames:
     def _names(self, sql: str) -> list[UsedName]:
         with explained(self._store.path):
             rows = self._store.connection.execute(sql, (MOST,)).fetchall()
-        return [UsedName(name, run_id, used_s, runs, kind or "") for name, run_id, used_s, runs, _, kind in rows]
+        return [
+            UsedName(name, run_id, used_s, runs, json.loads(facts or "{}"))
+            for name, run_id, used_s, runs, _, facts in rows
+        ]
 
     def _newest(self, sql: str, name: str) -> str | None:
         with explained(self._store.path):

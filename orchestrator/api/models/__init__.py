@@ -39,7 +39,7 @@ from orchestrator.api.models.live import live_content, live_schema
 from orchestrator.api.models.notices import AcknowledgedNotices, AcknowledgeNotices, NoticesNow
 from orchestrator.api.models.orders import ByOrder, ClaimOrder, LocalOrder, OrderParts, RecipeText, StartOrder
 from orchestrator.api.models.preflight import CheckNow, LampNow, LampOrder, PreflightNow, PreflightQuery
-from orchestrator.api.models.queries import LIMIT_MAX, EventQuery, Page, RackEventQuery, RunQuery
+from orchestrator.api.models.queries import LIMIT_MAX, EventQuery, NameQuery, Page, RackEventQuery, RunQuery
 from orchestrator.api.models.records import DeviationPage, EventPage, MeasurementList
 from orchestrator.api.models.runs import RunDetail, RunNow, RunPage, RunStopped, StartedRun, StepValues
 from orchestrator.api.models.tables import CycleTable, SampleTable, SeriesTable, SpectrumTable, StepTable
@@ -80,6 +80,7 @@ __all__ = [
     "LocalOrder",
     "MeasurementList",
     "MountedNow",
+    "NameQuery",
     "NoticesNow",
     "OpenedRecipe",
     "OrderBatch",

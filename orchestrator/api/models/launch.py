@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from orchestrator.api.models.channels import ParameterItem
-from orchestrator.api.models.fields import Channel, Person, TheChannel, said, time_of
+from orchestrator.api.models.fields import Channel, Person, TheChannel, iso_of, said, time_of
 from orchestrator.api.models.orders import OrderParts
 from orchestrator.api.models.preflight import CheckNow
 from orchestrator.api.models.runs import StartedRun, StepValues
@@ -16,7 +16,7 @@ LINES_MAX = 64
 
 
 class CheckOrder(OrderParts):
-    """An order that is only checked: as of `POST /runs`, and what is not chosen yet may be left out."""
+    """An order that is only checked: as a new run is ordered, and what is not chosen yet may be left out."""
 
     channel: Annotated[Channel | None, said("Name of the channel, where one is chosen", "21-1-3")] = None
     by: Annotated[Person, said("Name of the person who would order it", "ada")] = "check"
@@ -72,6 +72,7 @@ class HandsNeeded(BaseModel):
     times: Annotated[int, said("How often", 16)]
     first_s: Annotated[float, said("When it is first needed, after the start", 2400.0, "s")]
     first_unix_s: Annotated[float, time_of("The same as a moment, if it is started now")]
+    first_utc: ClassVar[object] = iso_of("first_unix_s", "The same as a moment")
     every_s: Annotated[float | None, said("About how long it is until the next time; null: once", 151200.0, "s")]
 
 
@@ -115,6 +116,7 @@ class RunCheck(BaseModel):
     """What follows from an order, and every reason against it; nothing is ordered."""
 
     checked_unix_s: Annotated[float, time_of("When it was checked")]
+    checked_utc: ClassVar[object] = iso_of("checked_unix_s", "When it was checked")
     check_id: Annotated[
         str,
         said(
@@ -138,7 +140,9 @@ class RunCheck(BaseModel):
     expected_s: Annotated[float | None, said("Time that a healthy cell takes; null: no bound", 2160000.0, "s")]
     longest_s: Annotated[float | None, said("Time that it takes at most; null: no bound", 2200000.0, "s")]
     expected_end_unix_s: Annotated[float | None, time_of("When it ends, if it is started now")]
+    expected_end_utc: ClassVar[object] = iso_of("expected_end_unix_s", "When it ends", str | None)
     latest_end_unix_s: Annotated[float | None, time_of("When it ends at the latest, if it is started now")]
+    latest_end_utc: ClassVar[object] = iso_of("latest_end_unix_s", "When it ends at the latest", str | None)
     charge_mah: Annotated[float | None, said("Charge passed in all, both ways", 94.2, "mAh")]
     cycles: Annotated[int | None, said("Number of its last cycle", 300)]
     records: Annotated[float | None, said("Records, a generous guess", 72000.0)]
@@ -183,6 +187,7 @@ class LineCheck(BaseModel):
     largest: Annotated[StepValues | None, said("Its largest current in all units")]
     expected_s: Annotated[float | None, said("Time that a healthy cell takes; null: no bound", 2160000.0, "s")]
     expected_end_unix_s: Annotated[float | None, time_of("When it ends, if it is started now")]
+    expected_end_utc: ClassVar[object] = iso_of("expected_end_unix_s", "When it ends", str | None)
     doubts: Annotated[list[Doubt], said("What is implausible, to be confirmed or corrected")]
 
 
