@@ -15,6 +15,8 @@ from orchestrator.api.live_stream import TooManyClients
 from orchestrator.api.places import Places
 from orchestrator.api.query_keys import only_known_keys
 from orchestrator.api.refusals import Refusals
+from orchestrator.dashboard.app import Errors, new_pages
+from orchestrator.dashboard.pages import HEADERS as PAGE_HEADERS
 from orchestrator.rack.claims import NoSuchThing
 from orchestrator.store import StoreError
 from orchestrator.web.control_link import ControlLink, ControlSilent
@@ -36,6 +38,10 @@ _ANSWERED_WITH = frozenset({b"content-type", b"cache-control", b"allow", b"retry
     name.encode() for name in browser.HEADERS
 )})  # fmt: skip
 
+_SAFETY = tuple((name.encode(), value.encode()) for name, value in PAGE_HEADERS.items())
+# What a page says of an error: its status, and the code of its sentence.
+_SHOWN: Errors = ((StoreError, 503, "error.store"), (ControlSilent, 503, "error.silent"))
+
 _App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
@@ -52,11 +58,18 @@ class WebApp:
         self._documents = Snapshots(link, max_age_s=float("inf"))
         self._documents_of = link.url
         self._stored = _stored_pages(fan, reading, self._state)
+        # What a browser shows; whoever knows the people and the rows of the rack puts them into its ``state``.
+        self.pages = new_pages(_SHOWN)
+        self.pages.state.stored, self.pages.state.control = reading, link
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request that the guard has let through."""
         method, path = scope["method"], scope["path"]
+        send = _with_safety(send)
         try:
+            if browser.is_page(path):
+                await self.pages(scope, receive, send)
+                return
             if method not in _QUESTIONS or (method == "HEAD" and _is_of_control(path)):
                 await _give(send, await self._ordered(scope))
             elif path in browser.PATHS:
@@ -105,6 +118,20 @@ class WebApp:
         if pieces and pieces[0]["status"] == 200:
             body = b"".join(piece.get("body", b"") for piece in pieces[1:])
             self._kept.keep(target, version, Answer(200, tuple(pieces[0]["headers"]), body))
+
+
+def _with_safety(send: Send) -> Send:
+    """Return a ``send`` that gives every answer the headers that keep a browser from harm, unless it has its own."""
+
+    async def sending(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            headers = list(message.get("headers", ()))
+            has = {name.lower() for name, _ in headers}
+            missing = [pair for pair in _SAFETY if pair[0] not in has]
+            message = {**message, "headers": [*headers, *missing]}
+        await send(message)
+
+    return sending
 
 
 def guarded(app: WebApp, token: str, hosts: frozenset[str], refusals: Refusals, places: Places) -> Guard:
