@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -46,7 +47,7 @@ async def test_check_tells_values_limits_times_and_course_of_a_whole_order(clien
     layers = told["limits"]
     assert [layer["name"] for layer in layers] == ["step", "host", "tester", "absolute"]
     assert [layer["high_v"] for layer in layers] == [0.5, 0.55, 0.6, 1.0]
-    assert all(one["current_ma"] < two["current_ma"] for one, two in zip(layers, layers[1:], strict=False))
+    assert all(one["current_ma"] < two["current_ma"] for one, two in pairwise(layers))
     assert told["checked_unix_s"] < told["expected_end_unix_s"] <= told["latest_end_unix_s"]
     assert told["expected_end_unix_s"] - told["checked_unix_s"] == pytest.approx(told["expected_s"])
     course = told["course"]

@@ -43,7 +43,7 @@ class LimitLayer(BaseModel):
     """One layer of limits."""
 
     name: Annotated[
-        str, said("step: where steps end; host: this service; tester; absolute: what the cell bears", "host")
+        str, said("Whose limits: of the step, the host, the tester, or absolute ones of the cell", "host")
     ]
     low_v: Annotated[float | None, said("Lowest voltage; null where there is none", -0.55, "V")]
     high_v: Annotated[float | None, said("Highest voltage; null where there is none", 0.55, "V")]
@@ -66,7 +66,7 @@ class HandsNeeded(BaseModel):
     """Work for a person in the course of the test."""
 
     code: Annotated[
-        str, said("plug, unplug: the potentiostat's leads, on or off; prompt: what the recipe asks for", "plug")
+        str, said("What is to be done: plug or unplug the potentiostat's leads, or the prompt of the recipe", "plug")
     ]
     words: Annotated[str, said("What the recipe asks for, in its words; else empty", "")]
     times: Annotated[int, said("How often", 16)]

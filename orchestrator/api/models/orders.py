@@ -89,7 +89,7 @@ class OrderParts(RecipeText):
     """The parts of an order besides its channel and its person."""
 
     cell: Annotated[
-        Name | None,
+        CellLabel | None,
         said(
             "Name of a shipped cell (`GET /cells`), or of one that an earlier run was ordered with; either this or "
             "`cell_yaml`, or `like`",
