@@ -18,8 +18,10 @@ from protocols.program_steps import powered
 from protocols.usual_bands import BANDS, Judged, KindBands, UsualBand, usual
 
 _CM_PER_UM = 1e-4
-# How far a nominal capacity may lie from the theoretical one of its mass before it is told: more than rounding.
-_LIKE_THEORY = 0.05
+# How far a nominal capacity may lie above the theoretical one of its mass before it is told, more than rounding, and
+# how far below: a good cell at a low rate gives 150 to 165 mAh/g of the 170 of LFP.
+_MORE_THAN_THEORY = 0.05
+_LESS_THAN_THEORY = 0.12
 
 
 def of_cell(cell: CellFacts, bands: KindBands) -> KindBands:
@@ -64,7 +66,7 @@ def capacity_notes(cell: CellFacts, bands: KindBands) -> Iterator[str]:
         return
     is_per_g, usual_band = nominal_ah * 1e6 / mass_mg, bands.get(Judged.SPECIFIC_CAPACITY)
     less = 1 - is_per_g / per_g
-    if abs(less) > _LIKE_THEORY and (usual_band is None or usual_band.holds(is_per_g)):
+    if not -_MORE_THAN_THEORY <= less <= _LESS_THAN_THEORY and (usual_band is None or usual_band.holds(is_per_g)):
         nominal, theory = f"{plain(nominal_ah * 1000)} mAh", f"{plain(per_g * mass_mg / 1000)} mAh"
         yield (
             f"Cell {cell.name}: a nominal_capacity of {nominal} beside {plain(mass_mg)} mg is {plain(is_per_g)} mAh/g, "

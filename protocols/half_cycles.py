@@ -140,6 +140,10 @@ class CycleNumbers:
         """Return the number that a measurement at this index bears: that of the half-cycle before it, 0 without one."""
         return _cycle(self._before[segment].halves)
 
+    def whole_before(self, segment: int) -> int:
+        """Return how many cycles have both their half-cycles before the program's segment of this index."""
+        return self._before[segment].halves // 2
+
     def at(self, count: int) -> CyclePlace:
         """Return the place of the ``count``-th executed step of the program. Raises ValueError if there is none."""
         found = self._places.get(count)

@@ -29,7 +29,7 @@ from protocols.program import CellFacts, MeasurementSegment, PoweredStep, Progra
 from protocols.program_steps import powered
 from protocols.techniques import CyclicVoltammetry, Impedance
 from protocols.usual_bands import BANDS, Judged, KindBands, UsualBand, UsualBands, outside, usual
-from protocols.voltage_order import step_flaws
+from protocols.voltage_order import step_flaws, waiting_holds
 
 _TOLD_FIRST = (Judged.C_RATE, Judged.CURRENT_DENSITY, Judged.SPECIFIC_CURRENT, Judged.CURRENT)
 GROSS_FACTOR = 3.0
@@ -299,6 +299,12 @@ def _order(program: Program) -> tuple[list[str], list[str]]:
             elif not flaw.is_certain:
                 unless = f"unless the cell has relaxed to {flaw.target_v:g} V by then"
                 doubts.append(f"{what} after {after}: it ends as it begins, {unless}.")
+        for flaw in () if isinstance(segment, MeasurementSegment) else waiting_holds(segment.steps, full_ah):
+            where, behind = (f"{test}.{key}" if several else f"{key}" for key in (flaw.key, flaw.behind))
+            what = f"a {flaw.direction} that holds {flaw.target_v:g} V"
+            after = f"step {behind} has {flaw.by}d to {flaw.begins_v:g} V"
+            until = f"it passes no current until the cell has relaxed to {flaw.target_v:g} V"
+            notes.append(f"Step {where}: {what}, after {after}: {until}.")
     return doubts, notes
 
 

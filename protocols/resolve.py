@@ -20,6 +20,7 @@ from protocols.cell_amounts import needed, whole_cell
 from protocols.current_sign import Direction
 from protocols.errors import ResolveError
 from protocols.loads import Load, load_of
+from protocols.named_cycles import never_comes
 from protocols.parting import programs_of
 from protocols.pieces import SEGMENTS_MAX, Cycling, Decision, Measuring, Piece, too_many
 from protocols.plated_charge import strippable
@@ -86,7 +87,12 @@ def resolve(recipe: Recipe, cell: Cell) -> Program:
     segments = tuple(work.segment(part, piece) for part, piece in zip(parts, found, strict=True) if part is not None)
     if work.reasons:
         raise ResolveError(work.reasons)
-    return Program(recipe.name, recipe.sha256, cell.facts(), segments)
+    program = Program(recipe.name, recipe.sha256, cell.facts(), segments)
+    for path, why in never_comes(program, found):
+        work.refuse(recipe.place(path), why)
+    if work.reasons:
+        raise ResolveError(work.reasons)
+    return program
 
 
 class _Resolver:
@@ -112,6 +118,7 @@ class _Resolver:
         self._behind_load = False
         # Steps of pieces that were made before, with the last current behind them: passes of a loop are alike.
         self._made: dict[object, tuple[tuple[Step, ...], list[Decimal], bool]] = {}
+        self._same: dict[tuple[Step, ...], tuple[Step, ...]] = {}
         self._judged: dict[int, tuple[Limits, Guards]] = {}
 
     def parts(self, found: Sequence[Piece]) -> list[tuple[Step, ...] | MeasurementSegment | None]:
@@ -146,6 +153,8 @@ class _Resolver:
             for path, step in piece.steps:
                 self._step(step, path)
             steps = tuple(self.done) or (Rest(Until(time_s=FIRST_REST_S)),)
+            # Equal steps are one object, so that they are proven, forecast and numbered once.
+            steps = self._same.setdefault(steps, steps)
             made = self._made[key] = steps, self.currents_a[-1:], self._behind_load
         self.currents_a += made[1]
         self._behind_load = made[2]

@@ -129,6 +129,7 @@ def flaws(events: Sequence[Event], window: tuple[float, float] | None = None) ->
 @dataclass(slots=True)
 class _Walk:
     found: dict[Key, OrderFlaw] = field(default_factory=dict)
+    waits: dict[Key, OrderFlaw] = field(default_factory=dict)
     _sound: set[Key] = field(default_factory=set)
     _behind: dict[tuple[int, _Cell], _Cell] = field(default_factory=dict)
 
@@ -161,6 +162,8 @@ class _Walk:
         flaw = _flaw(drive, cell)
         if flaw is None:
             self._sound.add(drive.key)
+            if drive.holds and not cell.is_relaxed and (waits := _flaw(replace(drive, ends_by_itself=True), cell)):
+                self.waits.setdefault(drive.key, waits)
         else:
             self.found.setdefault(drive.key, flaw)
             if flaw.is_certain:
@@ -205,6 +208,25 @@ def step_flaws(
     except ValueError:
         return []
     return flaws(_of_nodes(nodes, full_ah), window)
+
+
+def waiting_holds(steps: Sequence[Step], full_ah: float | None = None) -> list[OrderFlaw]:
+    """Give every step that begins past the voltage that it holds for a set time; arguments as of ``step_flaws``.
+
+    It does not end as it begins, and passes nothing until the cell has relaxed to that voltage.
+
+    >>> from protocols.program_steps import CcCv, ConstantCurrent, Until
+    >>> empty, held = ConstantCurrent(-1e-3, Until(voltage_v=2.8)), CcCv(-1e-3, 2.9, Until(time_s=3600.0))
+    >>> [(flaw.key, flaw.begins_v, flaw.behind) for flaw in waiting_holds((empty, held))]
+    [(2, 2.8, 1)]
+    """
+    try:
+        nodes = nest(steps)
+    except ValueError:
+        return []
+    walk = _Walk()
+    walk.events(_of_nodes(nodes, full_ah), _Cell())
+    return list(walk.waits.values())
 
 
 def _of_nodes(nodes: Sequence[Node], full_ah: float | None) -> tuple[Event, ...]:

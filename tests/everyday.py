@@ -48,7 +48,7 @@ _DENDRITES = {"tip_growth_um_per_s_at_1_ma_per_cm2": 0.04}
 EVERYDAY = (
     Everyday("lfp-200mA-g", "coated-lfp", ("recipe.steps[2].times=1",), ("recipe.steps[2].times=5",)),
     Everyday("lfp-calendar", "coated-lfp", ("storage=1 d", "times=1"), ("storage=7 d", "times=3")),
-    Everyday("lfp-capacity-check", "bare-lfp", ("checks=3", "cycles=4", "rate=4 C", "end=95 % of cycle 1")),
+    Everyday("lfp-capacity-check", "coated-lfp", ("checks=3", "cycles=4", "rate=4 C", "end=99.7 % of cycle 1")),
     Everyday("lfp-cc-cv", "coated-lfp", ("cycles=1",), ("cycles=4",)),
     Everyday("lfp-dc-resistance", "coated-lfp", ("rest=2 min",)),
     Everyday("lfp-eis", "coated-lfp", ("recipe.steps[3].times=1", "lowest=10 Hz")),

@@ -93,10 +93,10 @@ def test_recipe_check_tells_every_reason(tmp_path: Path, recipe: Path) -> None:
     """All problems of a file at once, with file and line; a good one is told with its duration."""
     good = cellrig("recipe", "check", recipe, "--cell", "coated-li-li", "--channel", "21-1-3")
     assert (good.returncode, good.stderr) == (0, "")
-    assert "0.7 h" in good.stdout
+    assert "about 40 min 10 s" in good.stdout
     recipe.write_text(RECIPE.replace("0.2 mA/cm2", "0.2 mA/cm3").replace("30 s", "30"), encoding="utf-8")
     timed = cellrig("recipe", "check", "li-li-0.2", "--cell", "bare-li-li").stdout
-    assert "(step 3 is a rest, without a current)\nli-li-0.2 can run with bare-li-li: about 600.2 h\n" in timed
+    assert "(step 3 is a rest, without a current)\nli-li-0.2 can run with bare-li-li: about 25 d\n" in timed
     bad = cellrig("recipe", "check", recipe, "--cell", "coated-li-li")
     refused(bad, 1, "two-cycles.yaml:4:", "two-cycles.yaml:9:", "two-cycles.yaml:10:", "0.2 mA/cm3")
 

@@ -36,6 +36,13 @@ _UNTIL = f"""
     steps:{_CYCLE}
   - {{step: rest, name: store, until: {{time: 1 h}}}}
 """
+
+
+def _named(until: str) -> str:
+    """Give five passes of one cycle until something."""
+    return _UNTIL.replace("capacity_below: 80 % of cycle 3, then: THEN", until)
+
+
 _MARKED = "guards: {short: {policy: mark, reason: shorts are asked for}}\n"
 _BACK = """
   - {step: rest, name: a, until: {time: 1 h}}
@@ -44,6 +51,15 @@ _BACK = """
 _INTO = _UNTIL.replace("THEN", "go to low").replace(
     "constant_current, direction: dis", "constant_current, name: low, direction: dis"
 )
+_BEFORE = _CYCLE.replace("      -", "  -")
+_ONE_WAY = """
+  - step: repeat
+    times: 8
+    until: {cycles: 2}
+    steps:
+      - {step: constant_current, direction: charge, current: 0.1 C, until: {time: 20 min, voltage: 4.0 V}}
+      - {step: rest, until: {time: 1 h}}
+"""
 _LI = "  - {step: constant_current, direction: discharge, current: 0.2 mA/cm2, until: {time: 1 h}}"
 
 
@@ -153,11 +169,23 @@ def test_step_that_the_host_ends_is_the_last_of_its_segment() -> None:
         (_INTO, "go to 'low', which is steps[1].steps[2], inside the loop that it leaves"),
         (_UNTIL.replace("capacity_below: 80 % of cycle 3, then: THEN", "short: true"), "policy: mark, and the reason"),
         ("  - {step: rest, name: a, until: {time: 1 h}}\n" * 2, "the name 'a', which steps[1] has"),
+        (_named("capacity_below: 80 % of cycle 12"), "only 5 whole cycles have run when it is asked for the last"),
+        (_named("capacity_below: 80 % of cycle 5"), "cycle 5 is the last one that is asked about"),
+        (_named("cycles: 6"), "asks for 6 cycles, which never come: its loop has 5 whole cycles"),
+        (_BEFORE + _named("cycles: 6"), "its loop has 5 whole cycles in all its passes"),
+        (_ONE_WAY, "asks for 2 cycles, which never come: no whole cycle has run"),
     ],
 )
 def test_what_cannot_be_decided_is_refused_with_the_reason(steps: str, words: str) -> None:
     """Unknown names, ways back, loops too long to be written out and half conditions are named before anything runs."""
     assert words in refused(steps)
+
+
+@pytest.mark.parametrize("until", ["capacity_below: 80 % of cycle 4", "capacity_above: 99 % of cycle 5", "cycles: 5"])
+def test_cycle_that_comes_may_be_asked_for(until: str) -> None:
+    """A cycle before the last pass, and as many as all passes have, are no slip; nor is one of the steps before."""
+    assert program(_named(until)).decides
+    assert program(f"{_BEFORE}{_named(until.replace('cycle 5', 'cycle 6'))}").decides
 
 
 def test_collapse_alone_ends_no_step() -> None:

@@ -327,6 +327,35 @@ async def test_resistance_is_that_of_the_step_and_of_no_contact_check_behind_it(
     assert await resistance_ohm(tmp_path / "3", steps, holds=True) == pytest.approx(plain, rel=1e-3)
 
 
+_DRIFTS = """
+  - {step: constant_current, direction: charge, current: 0.2 mA/cm2, until: {time: 2 min}}
+  - {step: rest, until: {time: 20 min}, when: {drift_below: 5 mV/h, then: end}}
+  - {step: rest, until: {time: 2 min}}
+"""
+
+
+async def drift_v_per_h(path: Path, *holds_s: float) -> float:
+    """Run a rest whose drift is asked for, held after these times, and return the drift by which it was decided."""
+    with open_store(path) as store:
+        async with open_rig() as rig, serving(rig, store) as service:
+            run = service.submit(request(_DRIFTS, "bare-li-li", ""), "ada")
+            for wait_s in holds_s:
+                await asyncio.sleep(wait_s)
+                await service.hold(run.run_id, "ada")
+                await service.resume(run.run_id, "ada")
+            await until(lambda: run.state.is_over, step_s=60.0)
+            (decided,) = told(store, run, EventKind.DECIDED)
+            return float(decided["value"])
+
+
+async def test_drift_is_that_of_the_rest_and_not_of_what_a_resume_has_left_of_it(tmp_path: Path) -> None:
+    """A contact check behind a hold relaxes in the last minute: the drift is that of a part as long as its window."""
+    whole = await drift_v_per_h(tmp_path / "1")
+    for holds_s in (1280.0,), (1280.0, 30.0):
+        held = await drift_v_per_h(tmp_path / "-".join(map(str, holds_s)), *holds_s)
+        assert held == pytest.approx(whole, abs=1e-4)
+
+
 async def test_resistance_and_drift_are_those_of_the_steps_before(store: Store) -> None:
     """The change of voltage by that of current, and the slope of the rest, as the records of the run have them."""
     steps = """

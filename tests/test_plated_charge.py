@@ -6,7 +6,7 @@ from textwrap import indent
 
 import pytest
 
-from protocols import forecast, parse_cell, parse_recipe, resolve
+from protocols import forecast, load_cell, load_recipe, parse_cell, parse_recipe, resolve
 from protocols.errors import ResolveError
 from protocols.program import Program
 from protocols.program_steps import expected_s, powered
@@ -111,3 +111,10 @@ def test_interrupted_strip_expects_what_is_left() -> None:
     left = remaining(segment, executed_steps=2, step_time_s=5040.0, passed_ah=0.0007)
     assert left is not None
     assert powered(left.steps)[0][1].ceiling.expected_ah == pytest.approx(0.0003)
+
+
+def test_passes_over_a_reservoir_share_their_steps() -> None:
+    """Two hundred tests of four kinds are proven and forecast as four: what is equal is one object."""
+    program = resolve(load_recipe("li-cu-aurbach"), load_cell("bare-li-cu"))
+    assert len(program.segments) > 200
+    assert len({id(segment.steps) for segment in program.cycling}) == len(program.different_steps) == 4

@@ -365,3 +365,39 @@ def _shown(band: UsualBand | None) -> str:
     if band is None:
         return ""
     return f"at most {plain(band.high)}" if band.low <= 0 else f"{plain(band.low)} to {plain(band.high)}"
+
+
+_EMPTIED = """
+name: emptied
+title: emptied
+for: [lfp]
+record: {every: 10 s}
+steps:
+  - {step: constant_current, direction: charge, current: 0.5 C, until: {voltage: 4.0 V}}
+  - {step: constant_current, direction: discharge, current: 0.5 C, until: {voltage: 2.8 V}}
+"""
+_HELD = "- {step: cc_cv, direction: discharge, current: 0.5 C, voltage: 2.9 V, until: {time: 2 h}}"
+
+
+@pytest.mark.parametrize(
+    ("steps", "is_noted"),
+    [
+        (_HELD, True),
+        (_HELD.replace("2.9 V", "2.75 V"), False),
+        (f"- {{step: rest, until: {{time: 1 h}}}}\n  {_HELD}", False),
+    ],
+)
+def test_hold_that_begins_past_its_voltage_is_noted(steps: str, is_noted: bool) -> None:
+    """A discharge that holds 2.9 V directly behind one to 2.8 V waits for its time, and passes nothing."""
+    found = plausibility(resolve(parse_recipe(f"{_EMPTIED}  {steps}\n"), load_cell("bare-lfp")))
+    told = "Step 3: a discharge that holds 2.9 V, after step 2 has discharged to 2.8 V: it passes no current until"
+    assert [note.startswith(told) for note in found.notes] == [True] * is_noted
+    assert not found.sentences
+
+
+@pytest.mark.parametrize(("per_gram", "is_noted"), [(148, True), (150, False), (160, False), (178, False), (180, True)])
+def test_capacity_of_a_good_cell_is_no_contradiction_of_its_mass(per_gram: int, is_noted: bool) -> None:
+    """LFP gives 150 to 165 mAh/g of the 170 of theory: a capacity that was measured is nothing to look at."""
+    sizes = f"active_mass 2 mg, nominal_capacity {per_gram} mAh/g, area 0.7854 cm2"
+    notes = seen("lfp", sizes, "0.1 mA").notes
+    assert any("in theory" in note for note in notes) == is_noted

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from protocols.branches import Branch, HostEnd, Measure, Watched
+from protocols.branches import Branch, HostEnd, Measure, StepEnd, Watched
 from protocols.errors import ResolveError
 from protocols.loading import load_cell, load_recipe, parse_recipe, recipe_text, shipped_cells, shipped_recipes
 from protocols.program import (
@@ -19,6 +19,7 @@ from protocols.program import (
     ConstantCurrent,
     ConstantVoltage,
     CyclingSegment,
+    Guards,
     Limits,
     Loop,
     MeasurementSegment,
@@ -104,7 +105,9 @@ def test_a_step_that_only_its_time_ends_has_an_exact_charge() -> None:
 _ENDLESS = replace(CHARGE, ceiling=Ceiling(capacity_ah=None, time_s=None))
 _HOLD = ConstantVoltage(CHARGE.direction, 4.0, Until(time_s=60.0, current_a=0.0005), 0.001)
 _HELD = ConstantVoltage(CHARGE.direction, 0.2, Until(time_s=36_000.0), 0.001)
+_SET_PLATE = replace(PLATE, until=Until(capacity_ah=0.001))
 _SET_STRIP = replace(STRIP, until=Until(capacity_ah=0.001))
+_LONG_HOLD = ConstantVoltage(CHARGE.direction, 0.01, Until(time_s=72_000.0), 0.005)
 _CASES: dict[str, tuple[Rule, CellFacts, Limits, tuple[Step, ...], str]] = {
     "current of zero": (Rule.VALUES, LFP, LIMITS, (replace(CHARGE, current_a=0.0),), "a rest"),
     "time of zero": (Rule.VALUES, LI, LI_LI_LIMITS, (replace(UP, until=Until(time_s=0.0)),), "a time of 0"),
@@ -160,6 +163,13 @@ _CASES: dict[str, tuple[Rule, CellFacts, Limits, tuple[Step, ...], str]] = {
         (replace(_HELD, direction=PLATE.direction, voltage_v=-0.1), _SET_STRIP),
         "leave 0 mAh on the copper",
     ),
+    "copper stripped of what a voltage may not have let plate": (
+        Rule.VOLTAGE,
+        CU,
+        CU_LIMITS,
+        (PLATE, _SET_STRIP),
+        "leave 0 mAh on the copper",
+    ),
     "copper stripped too far": (
         Rule.VOLTAGE,
         CU,
@@ -206,7 +216,7 @@ def test_sound_neighbours_of_those_programs_are_proven() -> None:
         made(UP, Loop(1, 50), cell=LI, limits=LI_LI_LIMITS),
         made(UP, DOWN, Loop(1, 1000), cell=LI, limits=LI_LI_LIMITS),
         made(PLATE, STRIP, Loop(1, 50), cell=CU, limits=CU_LIMITS),
-        made(PLATE, replace(STRIP, until=Until(capacity_ah=0.001)), Loop(1, 9), STRIP, cell=CU, limits=CU_LIMITS),
+        made(_SET_PLATE, _SET_STRIP, Loop(1, 9), STRIP, cell=CU, limits=CU_LIMITS),
     ]
     assert [str(found) for found in map(prove, sound) if isinstance(found, CounterExample)] == []
 
@@ -327,7 +337,7 @@ def test_a_step_that_the_host_may_end_may_pass_nothing() -> None:
 
 def test_copper_bears_less_where_the_host_may_end_the_plating() -> None:
     """A plating that a collapse may end leaves nothing that a strip without a voltage can count on."""
-    (plated,) = made(PLATE, cell=CU, limits=CU_LIMITS).cycling
+    (plated,) = made(_SET_PLATE, cell=CU, limits=CU_LIMITS).cycling
     stripped = replace(plated, steps=(_SET_STRIP,))
     program = replace(made(cell=CU), segments=(plated, stripped))
     assert isinstance(prove(program), Proof)
@@ -335,3 +345,76 @@ def test_copper_bears_less_where_the_host_may_end_the_plating() -> None:
     found = prove(replace(program, segments=(ended, stripped)))
     assert isinstance(found, CounterExample)
     assert (found.rule, found.where) == (Rule.VOLTAGE, "test 2, step 1")
+
+
+def test_strip_counts_on_a_plating_whose_voltage_leads_elsewhere_and_on_no_other() -> None:
+    """Where a run goes on behind a plating only if its voltage has not ended it, the charge is there to be stripped."""
+    (plated,) = made(PLATE, cell=CU, limits=CU_LIMITS).cycling
+    stripped = replace(plated, steps=(_SET_STRIP,))
+    met = Branch(Measure.END_REASON, to=2, reason=StepEnd.VOLTAGE)
+    ends = replace(plated, after=(met,))
+    assert isinstance(prove(replace(made(cell=CU), segments=(ends, stripped))), Proof)
+    watched = replace(ends, ends=(HostEnd(Watched.COLLAPSE, 0.3, 600.0),))
+    leads_there = replace(plated, after=(replace(met, to=1),))
+    comes_there = replace(plated, after=(replace(met, to=2),)), replace(plated, steps=(STRIP,)), stripped
+    for segments in (watched, stripped), (leads_there, stripped), comes_there:
+        found = prove(replace(made(cell=CU), segments=segments))
+        assert isinstance(found, CounterExample)
+        assert (found.rule, found.where) == (Rule.VOLTAGE, f"test {len(segments)}, step 1")
+
+
+def decided(*passes: tuple[Step, ...], cell: CellFacts = LFP, limits: Limits = LIMITS) -> Program:
+    """Give a program with a test for each pass, behind each of which the run may be over."""
+    (segment,) = made(CHARGE, cell=cell, limits=limits).cycling
+    after = (Branch(Measure.CAPACITY, to=len(passes), above=1.0),)
+    return replace(made(cell=cell), segments=tuple(replace(segment, steps=one, after=after) for one in passes))
+
+
+_UP_AGAIN = replace(CHARGE, until=Until(voltage_v=3.9))
+
+
+@pytest.mark.parametrize(
+    ("passes", "where"),
+    [
+        ([(CHARGE,)] * 3, "test 2, step 1"),
+        ([(REST, CHARGE), (CHARGE, DISCHARGE)], "test 2, step 1"),
+        ([(_UP_AGAIN,), (CHARGE,), (_UP_AGAIN,)], "test 3, step 1"),
+        ([(CHARGE, DISCHARGE)] * 3, ""),
+        ([(CHARGE, REST)] * 3, ""),
+        ([(replace(CHARGE, until=Until(time_s=360.0, voltage_v=4.0)),)] * 3, ""),
+    ],
+)
+def test_loop_that_only_a_decision_ends_moves_its_cell(passes: list[tuple[Step, ...]], where: str) -> None:
+    """The same charge with nothing between does nothing from the second pass on, decided or not."""
+    found = prove(decided(*passes))
+    assert isinstance(found, CounterExample) == bool(where), found
+    if isinstance(found, CounterExample):
+        assert (found.rule, found.where) == (Rule.LOOPS, where)
+        assert "ends as it begins" in str(found)
+
+
+def test_same_charge_is_no_flaw_where_its_voltage_or_the_host_leads_away() -> None:
+    """A charge whose voltage ends the loop has no second pass; one that the host has ended is not at its voltage."""
+    segments = decided((CHARGE,), (CHARGE,)).cycling
+    away = (Branch(Measure.END_REASON, to=2, reason=StepEnd.VOLTAGE),)
+    watched = (HostEnd(Watched.COLLAPSE, 0.3, 600.0),)
+    for first in replace(segments[0], after=away), replace(segments[0], ends=watched):
+        assert isinstance(prove(replace(made(), segments=(first, segments[1]))), Proof)
+
+
+def test_held_voltage_moves_what_a_sound_cell_lets_through() -> None:
+    """A chronoamperometry at 10 mV is no plating at its limit of current: through 10 ohm it passes 1 mA at most."""
+    (segment,) = made(_LONG_HOLD, cell=LI, limits=replace(LI_LI_LIMITS, **_WIDE)).cycling
+    assert isinstance(prove(replace(made(cell=LI), segments=(segment,))), CounterExample)
+    checked = replace(segment, guards=Guards(resistance_low_ohm=10.0, resistance_high_ohm=1500.0))
+    proof = prove(replace(made(cell=LI), segments=(checked,)))
+    assert isinstance(proof, Proof)
+    assert proof.step_charge_ah == pytest.approx(0.1)
+    found = prove(replace(made(cell=LI), segments=(checked,) * 4))
+    assert isinstance(found, CounterExample)
+    assert found.where == "test 4, step 1"
+    assert "1 mA through 10 ohm" in str(found)
+    assert "a lower limit of current" in str(found)
+
+
+_WIDE = {"host_current_a": 5.25e-3, "tester_current_a": 5.5e-3, "absolute_current_a": 6e-3}

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
 
 from drivers.errors import SettingsError
 from orchestrator.bench.simulated import rack_with, sizes_in
-from orchestrator.bench.simulated_sizes import other_sizes, with_sizes_of
+from orchestrator.bench.simulated_sizes import with_sizes_of
 from protocols.branches import Branch, Measure
 from protocols.changes import changed, parse_change
 from protocols.current_sign import Direction
@@ -79,6 +80,32 @@ def test_passes_of_a_loop_that_decides_are_told_once() -> None:
     ]
 
 
+def test_steps_that_repeat_are_one_row_unless_all_are_wanted() -> None:
+    """A ramp of forty currents is a few rows with its first and last value, spectra between cycles are, and add up."""
+    order = ("recipe", "forecast", "li-li-critical-current", "--cell", "bare-li-li")
+    short, whole = (cellrig(*order, *more).stdout.splitlines() for more in ((), ("--all",)))
+    assert len(short) < 20
+    assert len(whole) > 163
+    (ramp,) = (line.split("  ") for line in short if line.startswith("2.1 to 41.2"))
+    assert [cell.strip() for cell in ramp if cell.strip()] == [
+        "2.1 to 41.2",
+        "charge 0.03927 to 1.571 mA",
+        "40",
+        "time",
+        "30 min",
+        "0.01963 to 0.7854",
+    ]
+    spectra = cellrig("recipe", "forecast", "li-li-eis", "--cell", "bare-li-li").stdout
+    assert re.search(r"^2 to 30 +eis, rest of 30 min before it +15 ", spectra, re.MULTILINE)
+    assert re.search(r"^3\.3 to 31\.3 +charge 0\.1571 mA +300 ", spectra, re.MULTILINE)
+    order = ("recipe", "check", "li-li-critical-current", "--cell", "bare-li-li")
+    checked, told = cellrig(*order).stdout, cellrig(*order, "--all").stdout
+    assert "0.05 to 2 " in checked
+    assert len(told.splitlines()) - len(checked.splitlines()) == 78
+    assert "about 1 d 23 h\n" in checked
+    assert "within 1 d 23 h, besides about 10 min 15 s between programs" in " ".join(checked.split())
+
+
 def test_a_simulated_cell_of_a_forecast_has_the_size_in_the_file() -> None:
     """A cell ten times as heavy takes ten times as long: the model's own milligram would foretell another test."""
     document = changed(
@@ -87,7 +114,6 @@ def test_a_simulated_cell_of_a_forecast_has_the_size_in_the_file() -> None:
     heavier = parse_cell(document.text, document.file)
     rack = with_sizes_of(rack_with(heavier, "21-1-1", None, 1), heavier)
     assert sizes_in(rack) == [{"active_mass_mg": pytest.approx(11.2), "area_cm2": pytest.approx(1.131)}]
-    assert not list(other_sizes(rack, heavier))
     other = parse_cell(_other(document.text), document.file)
     assert sizes_in(with_sizes_of(rack_with(other, "21-1-1", "coated-lfp", 1), other)) == sizes_in(rack)
     with pytest.raises(SettingsError, match=r"--cell-model: bare-lfp, .*, or a file of your own"):

@@ -8,12 +8,14 @@ from pathlib import Path
 import pytest
 
 from orchestrator.bench.settings import load_bench
-from orchestrator.bench.simulated import rack_with
-from orchestrator.bench.simulated_sizes import other_sizes
+from orchestrator.bench.simulated import rack_with, sizes_in
+from orchestrator.bench.simulated_sizes import with_sizes_of
 from orchestrator.events import EventKind
 from orchestrator.rack.lock import owning
+from orchestrator.rack.simulated_order import simulated_order
 from orchestrator.rack.simulated_store import check_takes_simulated
 from orchestrator.report.figures import Trace, marked
+from orchestrator.runs.order_files import OrderFiles
 from orchestrator.store import CannotOpen, Store, open_store
 from protocols.changes import changed, parse_change
 from protocols.loading import cell_document, load_cell, parse_cell, shipped_cells
@@ -51,23 +53,28 @@ def test_run_on_a_simulated_bench_goes_into_a_store_of_its_own(tmp_path: Path, m
     assert not (tmp_path / "lab.sqlite.lock").exists()
 
 
-def test_run_says_that_the_simulated_cell_has_another_size(tmp_path: Path) -> None:
-    """The model keeps its own area and mass: where the cell's file has others, both are named before the run."""
+def test_run_is_simulated_with_a_cell_of_the_size_in_its_file(tmp_path: Path) -> None:
+    """A rate means the same of both: the cell of the file's area and mass stands in the channel, no note beside it."""
     recipe = tmp_path / "recipe.yaml"
     recipe.write_text(RECIPE.replace("times: 2", "times: 1"), encoding="utf-8")
-    ran = cellrig("run", recipe, *PLACE, "--set", "cell.area=1.131 cm2", "--store", tmp_path / "a.db")
-    before, _, _ = " ".join(ran.stderr.split()).partition("coated-li-li: ")
-    assert before.strip().endswith(
-        "note: the simulated cell has 0.7854 cm2, the file says 1.131 cm2; a cell of that size is simulated with "
-        "--vary 'area_cm2 = 1.131'"
-    )
-    document = changed(cell_document("bare-lfp"), [parse_change("cell.active_mass=1.3 mg")])
+    ohm = []
+    for area in ("0.7854 cm2", "1.5708 cm2"):
+        at = tmp_path / f"{area}.db"
+        ran = cellrig("run", recipe, *PLACE, "--set", f"cell.area={area}", "--store", at)
+        assert "simulated cell has" not in ran.stderr
+        with open_store(at, read_only=True) as store:
+            steps = store.steps(store.tests("R000001")[0].id)
+        ohm.append(next(step.resistance_ohm for step in steps if step.resistance_ohm))
+    assert ohm[1] == pytest.approx(ohm[0] / 2, rel=0.1)
+    document = changed(cell_document("bare-lfp"), [parse_change("cell.active_mass=11.2 mg")])
     heavier = parse_cell(document.text, document.file)
-    (told,) = other_sizes(rack_with(heavier, "21-1-3", None, 1), heavier)
-    assert told.startswith("the simulated cell has 1.1 mg, the file says 1.3 mg;")
-    assert not list(other_sizes(rack_with(heavier, "21-1-3", None, 1, {"active_mass_mg": 1.3}), heavier))
+    files = OrderFiles(document, document)
+    for vary, mg in ((), 11.2), (("active_mass_mg = 1.3",), 1.3):
+        rack, _ = simulated_order(heavier, "21-1-3", files, model=None, vary=vary, seed=1)
+        assert sizes_in(rack) == [{"active_mass_mg": pytest.approx(mg), "area_cm2": pytest.approx(0.7854)}]
     for name in shipped_cells():
-        assert not list(other_sizes(rack_with(load_cell(name), "21-1-3", None, 1), load_cell(name)))
+        plain = rack_with(load_cell(name), "21-1-3", None, 1)
+        assert sizes_in(with_sizes_of(plain, load_cell(name))) == sizes_in(plain)
 
 
 def test_store_of_a_service_takes_no_simulated_run(tmp_path: Path) -> None:

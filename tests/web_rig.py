@@ -24,6 +24,8 @@ from orchestrator.web.app import WebApp, guarded
 from orchestrator.web.control_link import ControlLink
 from orchestrator.web.live_fan import LiveFan
 from orchestrator.web.loopback_client import Answer, Broken, Exchange, Headers
+from orchestrator.web.rack_feed import RackFeed
+from orchestrator.web.rack_stream import RackStream
 from orchestrator.web.reading import Reading
 from orchestrator.web.trace import TraceToControl
 from tests.api_client import TOKEN, answered
@@ -41,6 +43,8 @@ class WebRig:
     service: Service
     link: ControlLink
     fan: LiveFan
+    feed: RackFeed
+    stream: RackStream
     # Of both addresses, each with the token.
     web: httpx.AsyncClient
     control: httpx.AsyncClient
@@ -99,16 +103,29 @@ async def open_web_rig(path: Path) -> AsyncIterator[WebRig]:
                     await exchange.close()
 
             link = ControlLink(TOKEN, _URL, connect)
-            fan, trace = LiveFan(link), TraceToControl(link)
-            tasks = [asyncio.ensure_future(it) for it in (service.run(), fan.run(), trace.run())]
-            web = guarded(WebApp(link, fan, reading), TOKEN, frozenset({"127.0.0.1"}), Refusals(trace), Places())
+            fan, trace, feed = LiveFan(link), TraceToControl(link), RackFeed(link, reading)
+            tasks = [asyncio.ensure_future(it) for it in (service.run(), fan.run(), trace.run(), feed.run())]
+            web = guarded(WebApp(link, fan, reading, feed), TOKEN, frozenset({"127.0.0.1"}), Refusals(trace), Places())
             headers = {"authorization": f"Bearer {TOKEN}"}
             async with (
                 httpx.AsyncClient(transport=_to(web), base_url=_URL, headers=headers) as of_web,
                 httpx.AsyncClient(transport=_to(app), base_url=_URL, headers=headers) as of_control,
             ):
                 await asyncio.sleep(1)
-                yield WebRig(rig, store, service, link, fan, of_web, of_control, asked, exchanges, answers)
+                yield WebRig(
+                    rig,
+                    store,
+                    service,
+                    link,
+                    fan,
+                    feed,
+                    RackStream(feed),
+                    of_web,
+                    of_control,
+                    asked,
+                    exchanges,
+                    answers,
+                )
             for task in tasks:
                 task.cancel()
             await asyncio.wait(tasks)

@@ -60,6 +60,9 @@ class BoundedConnection(Holder, Protocol):
     async def read_by_client(self) -> None:
         """Wait until the client has read most of what was written to it, or is gone."""
 
+    def keep_little_unread(self) -> None:
+        """Let little wait for a client who reads slowly."""
+
 
 class Guard:
     """Wraps an application and refuses requests that are not allowed."""

@@ -19,6 +19,7 @@ from orchestrator.api import (
     notice_routes,
     origins,
     preflight_routes,
+    rack_routes,
     recipe_routes,
     reference_page,
     routes,
@@ -33,6 +34,7 @@ from orchestrator.api.live_stream import LiveClients, TooManyClients
 from orchestrator.api.places import Places
 from orchestrator.api.preflight_desk import PreflightDesk
 from orchestrator.api.query_keys import only_known_keys
+from orchestrator.api.rack_rows import RackRows
 from orchestrator.api.refusals import REFUSALS_PATH, Refusals, into, person_in
 from orchestrator.rack.claims import CommandRefused, NoSuchThing
 from orchestrator.rack.service import Service
@@ -75,16 +77,17 @@ def build_routes(service: Service, live: LiveClients) -> FastAPI:
     app = new_application(_STATUS, _trace)
     app.state.service, app.state.live, app.state.refusals = service, live, Refusals(into(service.store))
     app.state.preflights = PreflightDesk()
-    app.state.columns = series.RunColumns()
+    app.state.columns, app.state.rack_rows = series.RunColumns(), RackRows(service)
     app.state.stored = lambda: service.store
     app.state.now = lambda: [run.update() for run in service.runs]
     # For the document only: the guard has checked the token before anything gets here.
     token = [Security(HTTPBearer(auto_error=False, description="The operator's token."))]
     stored = (stored_routes.router, series.router, live_routes.router, origins.router, schema_routes.router)
-    reads = (routes.router, preflight_routes.router, *stored, notice_routes.router)
+    reads = (routes.router, rack_routes.router, preflight_routes.router, *stored, notice_routes.router)
     orders = (
         launch_routes.router,
         commands.router,
+        rack_routes.order_router,
         preflight_routes.order_router,
         notice_routes.orders,
         recipe_routes.router,

@@ -13,6 +13,7 @@ from fastapi.responses import JSONResponse
 from orchestrator.api import models, told_errors
 from orchestrator.api.order_reading import terms_of, the_request
 from orchestrator.api.parameters import ChannelName, RunId
+from orchestrator.api.rack_routes import TheRows
 from orchestrator.api.routes import TheService, channel_now, channel_stopped
 from orchestrator.api.tags import Tag
 from orchestrator.rack.channel_choice import check_free
@@ -138,30 +139,38 @@ def _started(service: Service, run: Run) -> models.StartedRun:
 
 
 @router.post("/runs/{run_id}/stop", **_run("it is not known yet what became of the run, or the tester refuses"))
-async def stop(run_id: RunId, order: models.ByOrder, service: TheService) -> models.RunStopped:
-    """Stop a run now. The answer comes within 5 s: confirmed, or with what is known; then the stop goes on."""
+async def stop(run_id: RunId, order: models.SeenOrder, service: TheService) -> models.RunStopped:
+    """Stop a run now, whatever was seen of it, and never another one.
+
+    The answer comes within 5 s: confirmed, or with what is known; then the stop goes on.
+    """
     with _explaining_unstored("stop"):
         return _run_stopped(await service.stop_run(run_id, order.by), service.find(run_id)[1])
 
 
 @router.post("/channels/{channel}/stop", **_channel("the tester refuses"))
-async def stop_channel(channel: ChannelName, order: models.ByOrder, service: TheService) -> models.ChannelStopped:
+async def stop_channel(
+    channel: ChannelName, order: models.SeenOrder, service: TheService, rows: TheRows
+) -> models.ChannelStopped:
     """Stop whatever works on a channel, a run of this service or not; answered as the stop of a run is."""
+    # What else has changed keeps no stop from leaving.
+    rows.check_seen(channel, order.run_id, None)
     with _explaining_unstored("stop"):
         return channel_stopped(await service.stops.stop_channel(channel, order.by))
 
 
 @router.post("/runs/{run_id}/hold", **_run("the run has not begun or is over, or the tester refuses"))
-async def hold(run_id: RunId, order: models.ByOrder, service: TheService) -> models.RunStopped:
+async def hold(run_id: RunId, order: models.SeenOrder, service: TheService) -> models.RunStopped:
     """Stop a run's current and keep it for ``resume``; answered as a stop is; ``off``: it is held."""
     with _explaining_unstored("hold"):
         return _run_stopped(await service.stops.hold_run(run_id, order.by), service.find(run_id)[1])
 
 
 @router.post("/runs/{run_id}/resume", **_run("the run is not held, or its channel is claimed or not ready"))
-async def resume(run_id: RunId, order: models.ByOrder, service: TheService) -> models.RunNow:
+async def resume(run_id: RunId, order: models.SeenOrder, service: TheService, rows: TheRows) -> models.RunNow:
     """Resume a held run in a new program of what is not done yet. Answered within 5 s; a slow resume goes on."""
     supervisor, run = service.find(run_id)
+    rows.check_seen(run.request.channel, run_id if order.rev is not None else None, order.rev)
     resumed = await service.orders.give(f"resume of {run_id}", service.resume(run_id, order.by))
     now = _now(resumed or run)
     if resumed is None:
@@ -172,29 +181,37 @@ async def resume(run_id: RunId, order: models.ByOrder, service: TheService) -> m
 
 
 @router.post("/runs/{run_id}/mounted", **_run("the run waits for no cell, or another one has the channel"))
-async def mounted(run_id: RunId, order: models.ByOrder, service: TheService) -> models.RunNow:
+async def mounted(run_id: RunId, order: models.SeenOrder, service: TheService) -> models.RunNow:
     """Say that the cell of a queued run is on its channel: the run may start."""
     return _now(service.cells.mounted(run_id, order.by))
 
 
 @router.post("/channels/{channel}/empty", **_channel("a run is on the channel, or something works there"))
-async def empty(channel: ChannelName, order: models.ByOrder, service: TheService) -> models.ChannelNow:
+async def empty(channel: ChannelName, order: models.SeenOrder, service: TheService, rows: TheRows) -> models.ChannelNow:
     """Say that no cell is on a channel: it is free."""
+    service.supervisor_of(channel)
+    rows.check_seen(channel, order.run_id, order.rev)
     service.cells.empty(channel, order.by)
     return channel_now(service, channel)
 
 
 @router.post("/runs/{run_id}/acknowledge", **_run("the run has not tripped"))
-async def acknowledge(run_id: RunId, order: models.ByOrder, service: TheService) -> models.RunNow:
+async def acknowledge(run_id: RunId, order: models.AcknowledgeOrder, service: TheService) -> models.RunNow:
     """Acknowledge a trip by name: the channel may be used again, and its cell is still on it."""
-    return _now(service.acknowledge(run_id, order.by))
+    return _now(service.acknowledge(run_id, order.by, order.note))
 
 
 @router.post("/rack/stop", tags=[Tag.RACK], responses=told_errors.refused("a tester refuses"))
-async def stop_rack(order: models.ByOrder, service: TheService) -> list[models.ChannelStopped]:
-    """Stop every run of every tester, and every channel that works without one; answered as one stop is."""
+async def stop_rack(order: models.RackStopOrder, service: TheService) -> list[models.ChannelStopped]:
+    """Stop every run of every tester, and every channel that works without one; answered as one stop is.
+
+    What began after its person looked, or meanwhile, is stopped too, and marked.
+    """
     with _explaining_unstored("stop"):
-        return [channel_stopped(report) for report in await service.stops.stop_rack(order.by)]
+        reports = [channel_stopped(report) for report in await service.stops.stop_rack(order.by)]
+    for report in reports if order.runs is not None else ():
+        report.meanwhile = report.run_id is not None and report.run_id not in (order.runs or ())
+    return reports
 
 
 @router.post("/channels/{channel}/claim", **_channel("another client has claimed the channel"))

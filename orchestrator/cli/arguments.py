@@ -183,7 +183,7 @@ CellModel = Annotated[
     typer.Option(
         "--cell-model",
         metavar="MODEL",
-        help="With --simulate: the model in the channel, of its own size; else that of the cell's name, or kind.",
+        help="With --simulate: the model in the channel; else that of the cell's name, or kind.",
     ),
 ]
 Vary = Annotated[

@@ -45,6 +45,7 @@ Model = Annotated[
         help="With --simulate: the simulated cell; else that of the cell's name, or kind.",
     ),
 ]
+EveryRow = Annotated[bool, typer.Option("--all", help="Every step in a row of its own, also where they repeat.")]
 Of = Annotated[
     str, typer.Option("--run", metavar="RUN", help="In place of RECIPE: a stored run, beside what it really did.")
 ]
@@ -59,6 +60,7 @@ def forecast(
     cell_model: Model = None,
     seed: Annotated[int, typer.Option("--seed", help="With --simulate: another seed is another cell.")] = 1,
     run: Of = "",
+    every: EveryRow = False,
     store: StoreFile = DEFAULT_STORE,
     json: Json = False,
 ) -> None:
@@ -83,7 +85,7 @@ def forecast(
     if not simulate and plot is None:
         if cell_model is not None:
             raise typer.BadParameter("--cell-model is for --simulate, and a forecast alone runs no cell")
-        tell(program, json=json)
+        tell(program, json=json, every=every)
         return
     if plot is not None:
         need("report")
@@ -130,8 +132,8 @@ def draw(store: Path, run_id: str, file: Path, title: str) -> None:
         fail(f"{file} cannot be written ({err.strerror}); give another --plot", FAILED)
 
 
-def tell(program: Program, *, json: bool) -> None:
-    """Print the forecast of a program: its sums, then each step."""
+def tell(program: Program, *, json: bool, every: bool = False) -> None:
+    """Print the forecast of a program: its sums, then each step; steps that repeat in one row, unless ``every`` is."""
     from protocols.expected_path import notes
     from protocols.forecast import forecast as ahead_of
     from protocols.step_forecast import steps_ahead
@@ -144,7 +146,21 @@ def tell(program: Program, *, json: bool) -> None:
     for note in notes(program, ahead.between_s):
         say(f"note: {note}", _INDENT)
     typer.echo()
-    print_table(_COLUMNS, [_row(step) for step in steps], is_first=True)
+    rows = [_row(step) for step in steps]
+    print_table(_COLUMNS, rows if every else _together(steps, rows), is_first=True)
+
+
+def _together(steps: list[StepAhead], rows: list[tuple[str, ...]]) -> list[tuple[str, ...]]:
+    """Return the rows with those that repeat each other in one, and say so."""
+    from orchestrator.cli.alike_rows import MOST_ROWS, exact, loose, together
+
+    found = together(rows, exact)
+    if len(found) > MOST_ROWS:
+        found = together(rows, loose)
+    if len(found) < len(rows):
+        say(f"{len(rows)} steps, those that repeat in one row: cellrig recipe forecast --all tells each")
+    # How often each is carried out adds up.
+    return [(*row[:2], f"{sum(steps[index].passes for index in indices):.0f}", *row[3:]) for indices, row in found]
 
 
 def _heads(program: Program) -> None:

@@ -188,6 +188,7 @@ def check(
         typer.Option("--channel", help="Check against this channel as well.", autocompletion=complete_channel),
     ] = None,
     set_values: SetValues = None,
+    every: forecasts.EveryRow = False,
     json: Json = False,
 ) -> None:
     """Check a recipe for a cell, and for a channel of a bench.
@@ -217,7 +218,7 @@ def check(
         print_json({**heads, **found.as_json()})
         raise typer.Exit(FAILED if reasons else DONE)
     if found.steps:
-        typer.echo(step_table(found.steps, (*found.untold, *found.rests)))
+        typer.echo(step_table(found.steps, (*found.untold, *found.rests), every=every))
     for note in found.notes:
         say(f"note: {note}", _INDENT)
     if not reasons:
@@ -228,13 +229,14 @@ def check(
 
 def _tell(found: _Check, head: str) -> None:
     """Say how long a sound recipe takes, what is proven of it, and how it starts."""
+    from orchestrator.clock.durations import duration_words
     from protocols.proof import Proof
 
-    usual, longest = f"{found.usual_h:.1f} h", f"{found.longest_h:.1f} h"
+    usual, longest = duration_words(found.usual_s), duration_words(found.longest_s)
     bound = "" if usual == longest else f", at most {longest}"
     say(f"{head}: about {usual}{bound}")
     if isinstance(found.proof, Proof):
-        ends, passes = found.proof.sentences
+        ends, passes = found.proof.told(duration_words, found.between_s)
         say(f"Proven: {ends}")
         say(passes, _INDENT)
     if found.open_circuit_v is not None:
@@ -255,8 +257,9 @@ class _Check(NamedTuple):
     notes: Sequence[str] = ()
     open_circuit_v: tuple[float, float] | None = None
     temperature: TemperatureAhead | None = None
-    usual_h: float = 0.0
-    longest_h: float = 0.0
+    usual_s: float = 0.0
+    longest_s: float = 0.0
+    between_s: float = 0.0
     proof: Proof | CounterExample | None = None
 
     def as_json(self) -> dict[str, Any]:
@@ -300,7 +303,8 @@ def _looked_at(program: Program, bench: Path | None, channel: str | None) -> _Ch
         rests=seen.rests,
         notes=[*seen.notes, *notes(program, ahead.between_s)],
         open_circuit_v=None if window is None else (window.low_v, window.high_v),
-        usual_h=ahead.expected_duration_s / 3600,
-        longest_h=longest_s / 3600,
+        usual_s=ahead.expected_duration_s,
+        longest_s=longest_s,
+        between_s=ahead.between_s,
         proof=proven,
     )

@@ -91,8 +91,6 @@ def run_here(order: OrderHere, store: Path, json: bool) -> int:
 
     loaded = order.loaded(store)
     _tell_currents(loaded)
-    # Before the run: a cell of another size may end it.
-    _tell_sizes(loaded)
     if not json:
         before = mounted_before(loaded, store)
         loaded = replace(loaded, terms=asked(loaded.terms, before, loaded.channel, loaded.label))
@@ -141,16 +139,6 @@ def _tell_currents(order: Launch) -> None:
         say(f"confirmed by {order.confirmed_by}: {sentence}", err=True)
     for sentence in untried(order):
         say(f"warning: {sentence}", err=True)
-
-
-def _tell_sizes(order: Launch) -> None:
-    """Say on stderr where the simulated cell is not of the size that the file of the order's cell states."""
-    from orchestrator.bench.simulated import SimulatedRack
-    from orchestrator.bench.simulated_sizes import other_sizes
-
-    if isinstance(order.bench, SimulatedRack):
-        for sentence in other_sizes(order.bench, order.cell):
-            say(f"note: {sentence}", err=True)
 
 
 def _run_row(path: Path, run_id: str) -> dict[str, object]:

@@ -16,9 +16,17 @@ _COLUMNS = {
 _WIDTH = 80
 
 
-def step_table(steps: Sequence[Mapping[str, Any]], untold: Sequence[str] = ()) -> str:
-    """Give the table as text of at most 80 columns; a dash stands where the cell's file does not allow the unit."""
-    rows = [tuple(_COLUMNS.values()), *(tuple(_shown(step[key]) for key in _COLUMNS) for step in steps)]
+def step_table(steps: Sequence[Mapping[str, Any]], untold: Sequence[str] = (), *, every: bool = False) -> str:
+    """Give the table as text of at most 80 columns; a dash stands where the cell's file does not allow the unit.
+
+    Of a long one rows that repeat with other currents, as of a ramp, are one, unless ``every`` row is wanted.
+    """
+    from orchestrator.cli.alike_rows import MOST_ROWS, loose, together
+
+    told = [tuple(_shown(step[key]) for key in _COLUMNS) for step in steps]
+    if len(told) > MOST_ROWS and not every:
+        told = [row for _, row in together(told, loose)]
+    rows = [tuple(_COLUMNS.values()), *told]
     widths = [max(len(row[n]) for row in rows) for n in range(len(_COLUMNS))]
     widths[0] = min(widths[0], _WIDTH - sum(widths[1:]) - 2 * len(widths))
     lines = []

@@ -25,7 +25,7 @@ class Told:
     @property
     def is_good(self) -> bool:
         """Whether what was asked for was given, or carried out."""
-        return self.status < 400  # noqa: PLR2004 - HTTP
+        return self.status < 400
 
     @property
     def error(self) -> str:

@@ -60,7 +60,7 @@ class CoursePicture:
 
 def pictures(course: Mapping[str, Any] | None) -> tuple[CoursePicture | None, CoursePicture | None]:
     """Return the picture of one cycle and that of the whole test; None for one that there is not."""
-    if course is None or len(course["time_s"]) < 2:  # noqa: PLR2004 - a line has two ends
+    if course is None or len(course["time_s"]) < 2:
         return None, None
     has_cycle = len(course["cycle_time_s"]) > 1
     cycle = _picture(course["cycle_time_s"], course["cycle_voltage_v"], (), HEIGHT) if has_cycle else None
@@ -95,7 +95,7 @@ def _picture(
 
 def _range(low_v: float, high_v: float, parts: int) -> tuple[float, float, float]:
     """Return an axis of voltages: its lowest and highest, which hold both, and its step."""
-    if high_v - low_v < 1e-6:  # noqa: PLR2004 - a microvolt is no span
+    if high_v - low_v < 1e-6:
         low_v, high_v = low_v - 0.01, high_v + 0.01
     step_v = _nice((high_v - low_v) / parts)
     return floor(low_v / step_v + 1e-9) * step_v, ceil(high_v / step_v - 1e-9) * step_v, step_v

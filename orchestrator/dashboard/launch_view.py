@@ -10,9 +10,9 @@ from fastapi import Request
 
 from orchestrator.dashboard import numbers
 from orchestrator.dashboard.course_picture import CoursePicture, pictures
+from orchestrator.dashboard.launch_words import Teller
 from orchestrator.dashboard.order_form import LaunchForm, field_name, was_name
 from orchestrator.dashboard.pages import RigFacts, rig_time
-from orchestrator.dashboard.sentences import Speaker
 from protocols.normalised import plain
 
 _NBSP = "\N{NO-BREAK SPACE}"
@@ -49,7 +49,7 @@ class ChannelShown:
 class LaunchView:
     """What a page shows of a check."""
 
-    speaker: Speaker
+    speaker: Teller
     form: LaunchForm
     check: Mapping[str, Any]
 
@@ -57,7 +57,7 @@ class LaunchView:
     def of(cls, request: Request, lang: str, form: LaunchForm, check: Mapping[str, Any]) -> LaunchView:
         """Return the view of a check for who asks."""
         rig: RigFacts = getattr(request.app.state, "rig", RigFacts())
-        return cls(Speaker(lang, rig.lab_zone, rig_time(request)), form, check)
+        return cls(Teller(lang, rig.lab_zone, rig_time(request)), form, check)
 
     @property
     def fields(self) -> list[FieldShown]:
@@ -104,7 +104,7 @@ class LaunchView:
             told = f"{plain(step['charge_mah'])}{_NBSP}mAh"
             if step["charge_mah_per_cm2"] is not None:
                 told += f" = {plain(step['charge_mah_per_cm2'])}{_NBSP}mAh/cm²"
-            rows.append((f"{step['where']}: {step['what']}, {step['passes']:g} ×", told))
+            rows.append((f"{step['where']}: {step['what']}, {step['passes']:g}x", told))
         return rows
 
     @property

@@ -37,8 +37,9 @@ _LINES = (
 class LaunchForm:
     """What a person has filled in. ``sets`` are changed values by the keys that take them, ``new`` those of a new cell.
 
-    ``like`` is an earlier run, whose files are ordered where ``recipe`` is still its ``like_recipe``. ``word`` says of a channel with a used cell: ``mounted``, the cell of this order is there now, or ``same``.
-    ``confirms`` are the values that a person has named, by the number of the doubt.
+    ``like`` is an earlier run, whose files are ordered where ``recipe`` is still its ``like_recipe``. ``word`` says of
+    a channel with a used cell: ``mounted``, the cell of this order is there now, or ``same``. ``confirms`` are the
+    values that a person has named, by the number of the doubt.
     """
 
     recipe: str = ""

@@ -88,6 +88,7 @@ class EventKind(StrEnum):
     OVEN_BACK = "oven back"
     # The rig
     CHANNEL_EMPTY = "channel empty"
+    PUT_OFF = "put off"
     SERVICE_STARTED = "service started"
     SERVICE_STOPPED = "service stopped"
     SERVICE_AWAY = "service away"
@@ -178,6 +179,7 @@ _SEVERITY: dict[EventKind, Severity] = {
     _K.OVEN_LOST: _S.WARNING,
     _K.OVEN_BACK: _S.NOTICE,
     _K.CHANNEL_EMPTY: _S.NOTICE,
+    _K.PUT_OFF: _S.NOTICE,
     _K.SERVICE_STARTED: _S.INFO,
     _K.SERVICE_STOPPED: _S.NOTICE,
     _K.SERVICE_AWAY: _S.WARNING,

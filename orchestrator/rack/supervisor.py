@@ -278,6 +278,7 @@ class Supervisor:
     async def _tick(self, active: list[Run]) -> None:
         asked_unix_s = wall_time()
         statuses = await self._poll(active)
+        self.watch.seen(statuses, asked_unix_s)
         heard_unix_s = wall_time()
         for run in active:
             if run.status.start_is_unknown:

@@ -22,7 +22,7 @@ from orchestrator.states import RunState
 from orchestrator.store import EventRow, Store, TesterTestRow
 from protocols.branches import Branch, Measure, StepEnd, Then
 from protocols.half_cycles import CycleNumbers
-from protocols.program import CyclingSegment, PoweredStep, Purpose, Step
+from protocols.program import CyclingSegment, Loop, Purpose, Step
 
 _ENDS = {end.value: end for end in StepEnd}
 
@@ -207,18 +207,36 @@ class Decisions:
         return found if found is not None and found.sequence == sequence else None
 
     def _drift(self, of_segment: list[TesterTestRow], branches: tuple[Branch, ...]) -> float | None:
-        """Return the drift of the last step, over the window of the smallest drift that is asked for, in V/h."""
-        if not of_segment:
-            return None
+        """Return the drift of the last step, over the window of the smallest drift that is asked for, in V/h.
+
+        Of a rest that was held, the latest part counts that is as long as the window: what a resume has left of it may
+        tell nothing but how the cell takes the contact check. Where none is so long, the longest part counts.
+        """
         asked = [branch.below or branch.above for branch in branches if branch.measure is Measure.REST_DRIFT]
         last_s = window_s(min(drift for drift in asked if drift))
-        step = self._last_step(of_segment)
-        test, after = of_segment[-1].id, step.first_sequence - 1 if step else 0
-        end = self._store.last_sample(test)
-        if end is None:
-            return None
-        kept = [it for it in self._store.samples(test, after=after) if it.time_s >= end.time_s - last_s]
-        return drift_v_per_h([sample.time_s for sample in kept], [sample.voltage_v for sample in kept])
+        longest: list[Sample] = []
+        for test, step in self._parts(of_segment):
+            end = self._at(test.id, step.last_sequence)
+            if end is None:
+                continue
+            records = self._store.samples(test.id, after=step.first_sequence - 1)
+            part = [it for it in records if end.time_s - last_s <= it.time_s <= end.time_s]
+            if not longest or _spans_s(part) > _spans_s(longest):
+                longest = part
+            if end.step_time_s >= last_s:
+                break
+        return drift_v_per_h([it.time_s for it in longest], [it.voltage_v for it in longest])
+
+    def _parts(self, of_segment: list[TesterTestRow]) -> Iterator[tuple[TesterTestRow, ExecutedStep]]:
+        """Yield the parts of the last step of a segment, the latest first, each with the test that it is in."""
+        for test in reversed(of_segment):
+            own = CyclingSegment.from_json(test.program_json).steps if not test.is_measurement else ()
+            last = self._last_step([test])
+            if last is not None and not _is_check(own, last.step):
+                yield test, last
+            # A resumed test that was to do more than this step has done all of it.
+            if sum(not isinstance(it, Loop) and it.purpose is not Purpose.CHECK for it in own) != 1:
+                break
 
     def _is_shorted(self, progress: Progress, tests: list[TesterTestRow]) -> bool:
         """Return whether a hard short was found since the run last asked for one.
@@ -239,9 +257,14 @@ def _is_of(event: EventRow, kind: EventKind, segment: int) -> bool:
 
 
 def _is_check(steps: Sequence[Step], number: int) -> bool:
-    """Return whether the step of a test with this number checks the contact."""
+    """Return whether the step of a test with this number checks the contact, or is the rest behind such a check."""
     step = steps[number - 1] if 1 <= number <= len(steps) else None
-    return isinstance(step, PoweredStep) and step.purpose is Purpose.CHECK
+    return step is not None and not isinstance(step, Loop) and step.purpose is Purpose.CHECK
+
+
+def _spans_s(samples: Sequence[Sample]) -> float:
+    """Return the time between the first and the last of samples."""
+    return samples[-1].time_s - samples[0].time_s if samples else 0.0
 
 
 def _is_wait(message: str) -> bool:

@@ -22,13 +22,15 @@ from orchestrator.store import StoreError
 from orchestrator.web.control_link import ControlLink, ControlSilent
 from orchestrator.web.live_fan import LiveFan
 from orchestrator.web.loopback_client import Answer
+from orchestrator.web.rack_feed import RackFeed
+from orchestrator.web.rack_stream import RackStream
 from orchestrator.web.reading import KeptAnswers, Reading
 from orchestrator.web.snapshots import Snapshots
 
 HEALTH = "/health"
 _STATUS: Statuses = ((NoSuchThing, 404), (StoreError, 503), (TooManyClients, 503), (ControlSilent, 503))
 # What only the living control knows.
-_LIVE_STATE = tuple(f"{browser.API}/{name}" for name in ("channels", "instruments", "status", "preflight"))
+_LIVE_STATE = tuple(f"{browser.API}/{name}" for name in ("channels", "instruments", "status", "preflight", "rack"))
 # What changes while nothing is committed to the store.
 _NOT_OF_THE_STORE = (f"{browser.API}/live", notice_routes.NOTICES_PATH)
 _QUESTIONS = frozenset({"GET", "HEAD"})
@@ -48,7 +50,7 @@ _App = Callable[[Scope, Receive, Send], Awaitable[None]]
 class WebApp:
     """Answers what the store answers, and asks control for the rest."""
 
-    def __init__(self, link: ControlLink, fan: LiveFan, reading: Reading) -> None:
+    def __init__(self, link: ControlLink, fan: LiveFan, reading: Reading, feed: RackFeed | None = None) -> None:
         self._link = link
         self._reading = reading
         self._kept = KeptAnswers()
@@ -57,10 +59,12 @@ class WebApp:
         # The document of the API is the same for the whole life of a control; it is long, and dear to make.
         self._documents = Snapshots(link, max_age_s=float("inf"))
         self._documents_of = link.url
-        self._stored = _stored_pages(fan, reading, self._state)
+        rack = feed or RackFeed(link, reading)
+        self._stored = _stored_pages(fan, reading, self._state, rack)
         # What a browser shows; whoever knows the people and the rows of the rack puts them into its ``state``.
         self.pages = new_pages(_SHOWN)
         self.pages.state.stored, self.pages.state.control = reading, link
+        self.pages.state.rack = rack
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request that the guard has let through."""
@@ -139,10 +143,11 @@ def guarded(app: WebApp, token: str, hosts: frozenset[str], refusals: Refusals, 
     return Guard(app, token, hosts, refusals.note_log_in, places)
 
 
-def _stored_pages(fan: LiveFan, reading: Reading, state: Snapshots) -> FastAPI:
+def _stored_pages(fan: LiveFan, reading: Reading, state: Snapshots, feed: RackFeed) -> FastAPI:
     app = new_application(_STATUS, lambda request, sentence: None)
     app.state.live, app.state.now, app.state.stored = fan.clients, fan.now, reading
     app.state.columns = series.RunColumns()
+    app.state.rack, app.state.rack_stream = feed, RackStream(feed)
     known = [Depends(only_known_keys)]
 
     async def health(request: Request) -> Response:

@@ -19,6 +19,7 @@ from orchestrator.bench.service_settings import ServiceSettings
 from orchestrator.web.app import WebApp, guarded
 from orchestrator.web.child_life import ChildLife
 from orchestrator.web.live_fan import LiveFan
+from orchestrator.web.rack_feed import RackFeed
 from orchestrator.web.reading import Reading
 from orchestrator.web.trace import TraceToControl
 
@@ -37,19 +38,22 @@ async def serve_web(plan: WebPlan, listening: socket.socket, parent: ParentLink)
     if (link := await life.link(plan.settings, plan.store)) is None:
         return
     fan, reading, trace = LiveFan(link), Reading(plan.store), TraceToControl(link)
+    feed = RackFeed(link, reading)
     hosts = LOOPBACK_HOSTS | {host.lower() for host in (plan.settings.host, *plan.settings.allowed_hosts)}
     places = Places(Bounds.within(descriptors()))
-    app = guarded(WebApp(link, fan, reading), link.token, hosts, Refusals(trace), places)
+    app = guarded(WebApp(link, fan, reading, feed), link.token, hosts, Refusals(trace), places)
     server = http_server(app, plan.settings)
     with contextlib.closing(reading), life.ended_by_parent():
         async with asyncio.TaskGroup() as group:
             serving = group.create_task(server.serve(sockets=[listening]), name="http")
-            tasks = [group.create_task(it, name=name) for it, name in ((fan.run(), "live"), (trace.run(), "trace"))]
+            named = ((fan.run(), "live"), (trace.run(), "trace"), (feed.run(), "rack"))
+            tasks = [group.create_task(it, name=name) for it, name in named]
             # What is loaded stays: the collector need not walk through it, nor copy its pages from the parent.
             gc.freeze()
             parent.tell(Word.READY)
             await life.is_over.wait()
             fan.clients.close()
+            feed.close()
             server.should_exit = True
             await serving
             for task in tasks:

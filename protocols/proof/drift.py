@@ -13,7 +13,7 @@ from fractions import Fraction
 from protocols.current_sign import Direction
 from protocols.execution_order import Leaf, Node
 from protocols.program import PoweredStep, Purpose
-from protocols.proof.effects import Effect
+from protocols.proof.effects import Effect, held, most_moved
 from protocols.proof.findings import Rule, unproven
 from protocols.proof.intervals import Interval
 
@@ -54,18 +54,21 @@ class Drift:
 class Foils:
     """The lithium that a walk has moved between the foils of a Li/Li cell, as its steps set it.
 
-    ``most_ah``: what a foil holds. Raises Unproven where more would move.
+    ``most_ah``: what a foil holds; ``least_ohm``: the least resistance of a sound cell, where it is known. Raises
+    Unproven where more would move.
     """
 
-    def __init__(self, most_ah: Fraction) -> None:
+    def __init__(self, most_ah: Fraction, least_ohm: float | None = None) -> None:
         self._most_ah = most_ah
+        self._least_ohm = least_ohm
 
     def after(self, where: str, step: PoweredStep, effect: Effect, before: Interval, passes: int) -> Interval:
         """Give what has moved after a step, in its pass number ``passes`` of the loops around it."""
         moved = effect.set_ah
         if moved is None and step.constant_a is None:
-            # A held voltage sets no charge: it moves what its limit of current lets through, at most.
-            moved = effect.largest_ah if step.direction is Direction.CHARGE else -effect.largest_ah
+            # A held voltage sets no charge.
+            most = most_moved(step, effect, self._least_ohm)
+            moved = most if step.direction is Direction.CHARGE else -most
         if moved is None or step.purpose is Purpose.CHECK:
             return before
         there = before + Interval(moved, moved)
@@ -78,6 +81,7 @@ class Foils:
                 f"{_mah(far)} moved from one electrode to the other{after}",
                 f"A foil holds at most {_mah(self._most_ah)}: its current collector would be bare.",
                 "Nothing moves it back: is a step's direction, its time or its current meant otherwise?",
+                *held(step, self._least_ohm),
             )
         return there
 
@@ -85,12 +89,14 @@ class Foils:
 class Copper:
     """The lithium on the copper of a Li/Cu cell, as its steps set it; never less than nothing.
 
-    ``most_ah``: what the counter electrode holds. Raises Unproven where a step without a voltage strips more than that.
-    A strip that its voltage may end takes nothing for certain; where it did not, ``stripped_whole`` tells what is left.
+    ``most_ah``: what the counter electrode holds; ``least_ohm``: as of foils. Raises Unproven where a step without a
+    voltage strips more than that. A strip that its voltage may end takes nothing for certain; where it did not,
+    ``passed_whole`` tells what is left.
     """
 
-    def __init__(self, most_ah: Fraction) -> None:
+    def __init__(self, most_ah: Fraction, least_ohm: float | None = None) -> None:
         self._most_ah = most_ah
+        self._least_ohm = least_ohm
 
     def after(self, where: str, step: PoweredStep, effect: Effect, before: Interval, passes: int) -> Interval:
         """Give what is on the copper after a step, in its pass number ``passes`` of the loops around it."""
@@ -101,15 +107,15 @@ class Copper:
                 what = "plates lithium with neither a time nor a capacity to end it"
                 story = "A healthy cell never reaches that voltage: it plates to the step's ceiling, and the run trips."
                 raise unproven(Rule.ENDS, where, what, story)
-            added = effect.largest_ah if effect.set_ah is None else -effect.set_ah
-            # Held at a voltage, or ended by the host or above 0 V, a plating may leave less, and even nothing.
-            is_sure = effect.set_ah is not None and not effect.may_be_less
-            is_sure = is_sure and (step.target_v is None or step.target_v <= 0)
+            added = most_moved(step, effect, self._least_ohm) if effect.set_ah is None else -effect.set_ah
+            # Where its voltage or the host may end a plating, it leaves less, and even nothing.
+            is_sure = effect.set_ah is not None and not effect.may_be_less and step.target_v is None
             there = before + Interval(added if is_sure else Fraction(0), added)
             if there.high > self._most_ah * _ROUNDED:
                 after = f" after {passes} passes" if passes > 1 else ""
                 what = f"{_mah(there.high)} plated onto the copper{after}"
-                raise unproven(Rule.CHARGE, where, what, f"The counter electrode holds at most {_mah(self._most_ah)}.")
+                holds = f"The counter electrode holds at most {_mah(self._most_ah)}."
+                raise unproven(Rule.CHARGE, where, what, holds, *held(step, self._least_ohm))
             return there
         if step.target_v is not None:
             return Interval(Fraction(0), before.high)
@@ -122,16 +128,19 @@ class Copper:
                 f"The steps before it leave {_mah(before.low)} on the copper.",
                 "When that is gone the electrolyte is oxidised until the host's limit: give it an end voltage.",
             )
-        return Interval(before.low - stripped, before.high - stripped)
+        # The host may end it before it has taken anything.
+        return Interval(before.low - stripped, before.high if effect.may_be_less else before.high - stripped)
 
 
-def stripped_whole(behind: Interval, effect: Effect) -> Interval:
-    """Give what is on the copper behind a strip that its own charge has ended, where its voltage might have.
+def passed_whole(behind: Interval, effect: Effect) -> Interval:
+    """Give what is on the copper behind a step that its own charge has ended, where its voltage might have.
 
     ``behind`` is what the walk counts where either may have ended it.
     """
-    if effect.set_ah is None or effect.set_ah <= 0:
+    if effect.set_ah is None:
         return behind
+    if effect.set_ah < 0:
+        return Interval(min(behind.low - effect.set_ah, behind.high), behind.high)
     return Interval(behind.low, max(Fraction(0), behind.high - effect.set_ah))
 
 

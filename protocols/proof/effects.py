@@ -120,6 +120,31 @@ def _powered(where: str, step: PoweredStep) -> Effect:
     return Effect(Interval(at_least, longest), net, most, set_ah, most, current, 1)
 
 
+def most_moved(step: PoweredStep, effect: Effect, least_ohm: float | None) -> Fraction:
+    """Give the most lithium (Ah, a magnitude) that a step moves between electrodes of lithium.
+
+    Of a held voltage it is what its limit of current passes, or what flows through ``least_ohm``, the least resistance
+    of a sound cell, which its contact check asks for. More than that flows through a short only, and moves none.
+    """
+    if not step.holds_voltage or not least_ohm or step.target_v is None:
+        return effect.largest_ah
+    flows_a = Fraction(abs(step.target_v)) / Fraction(least_ohm)
+    return min(effect.largest_ah, flows_a * effect.time_s.high / _SECONDS_PER_HOUR)
+
+
+def held(step: PoweredStep, least_ohm: float | None) -> tuple[str, ...]:
+    """Say what bounds the charge of a held voltage, and what to do; nothing of another step."""
+    if not step.holds_voltage or step.target_v is None or step.largest_a is None:
+        return ()
+    bound = (
+        f"Held at {step.target_v:g} V it passes its limit of {step.largest_a * 1e3:.4g} mA for its whole time at most"
+    )
+    if least_ohm and abs(step.target_v) / least_ohm < step.largest_a:
+        flows = f"{abs(step.target_v) / least_ohm * 1e3:.4g} mA through {least_ohm:.4g} ohm, the least of a sound cell"
+        bound = f"Held at {step.target_v:g} V it passes at most {flows}"
+    return (f"{bound}: give it a shorter time, a lower limit of current or a capacity.",)
+
+
 def _values(where: str, step: RecordedStep) -> None:
     """See that each number means what it says."""
     until, ceiling = step.until, step.ceiling

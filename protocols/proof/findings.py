@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -61,12 +62,15 @@ class Proof:
     largest_current_a: float
     voltage: VoltageBand
 
-    @property
-    def sentences(self) -> tuple[str, str]:
-        """Two short lines: that every step ends and where, and how much passes at most."""
+    def told(self, duration: Callable[[float], str], between_s: float = 0.0) -> tuple[str, str]:
+        """Give two short lines: that every step ends and where, and how much passes at most, in how long.
+
+        ``duration`` gives the words for seconds. ``between_s``: what the programs are expected to wait for each other.
+        """
         inside = f"inside {self.voltage.low_v:g} to {self.voltage.high_v:g} V"
         passes = f"at most {self.step_charge_ah * 1000:.4g} mAh a step, {self.charge_ah * 1000:.4g} mAh in all"
-        return f"all {self.steps} steps end, {inside}", f"{passes}, within {self.longest_s / 3600:.1f} h"
+        besides = f", besides about {duration(between_s)} between programs" if between_s else ""
+        return f"all {self.steps} steps end, {inside}", f"{passes}, within {duration(self.longest_s)}{besides}"
 
     def as_json(self) -> dict[str, Any]:
         """Give it as JSON values, with units in the names."""

@@ -30,11 +30,12 @@ from protocols.program import (
     VoltageBand,
 )
 from protocols.program_steps import powered, recorded
-from protocols.proof.drift import UNGUARDED_PART, Copper, Drift, Foils, Guard, stripped_whole, walk
-from protocols.proof.effects import Effect, effect_of
+from protocols.proof.drift import UNGUARDED_PART, Copper, Drift, Foils, Guard, passed_whole, walk
+from protocols.proof.effects import Effect, effect_of, held, most_moved
 from protocols.proof.findings import CounterExample, Proof, Rule, Unproven, unproven
 from protocols.proof.intervals import Interval
 from protocols.proof.layers import inside, layers, measured
+from protocols.proof.passes import passes_move
 from protocols.proof.ways import Ways, host_ends
 from protocols.usual_bands import BANDS, Judged, usual
 from protocols.voltage_order import step_flaws
@@ -46,7 +47,7 @@ _ROUNDED = Fraction(1_000_000_001, 1_000_000_000)
 _MEASURED_TIMES = 3
 
 
-_Key = tuple[Same[tuple[Step, ...]], Limits, tuple[HostEnd, ...]]
+_Key = tuple[Same[tuple[Step, ...]], Limits, tuple[HostEnd, ...], float | None]
 _Steps = tuple[tuple[Node, ...], dict[int, Effect], Effect]
 
 
@@ -122,12 +123,14 @@ class _Prover:
             for there in ways.behind(index):
                 came = self._by_charge(index, behind) if there == index + 1 else behind
                 counted[there] = came if there not in counted else counted[there] | came
+        passes_move(segments)
         return total
 
     def _by_charge(self, index: int, behind: Interval) -> Interval:
         """Give what is counted where a run goes on with the next segment, though at a voltage it leaves.
 
-        A reservoir on copper is cycled until a strip meets its voltage: where the run goes on, the strip was whole.
+        A reservoir on copper is cycled until a strip meets its voltage: where the run goes on, the strip was whole. So
+        was a plating at whose voltage the run is over.
         """
         segment = self._program.segments[index]
         # Another condition that leads on, too, may hold first.
@@ -136,21 +139,23 @@ class _Prover:
         if not leaves or not isinstance(segment, CyclingSegment) or self._program.cell.kind != CellKind.LI_CU:
             return behind
         number, step = recorded(segment.steps)[-1]
-        # The last step of a loop has ended earlier passes too, of which the branch has not seen the ends.
-        is_alone = number == len(segment.steps) and isinstance(step, PoweredStep)
-        return stripped_whole(behind, effect_of(f"step {number}", step)) if is_alone else behind
+        # The last step of a loop has ended earlier passes too, of which the branch has not seen the ends. One that the
+        # host has ended leads on as well.
+        is_alone = number == len(segment.steps) and isinstance(step, PoweredStep) and not segment.ends
+        is_alone = is_alone and step.target_v is not None
+        return passed_whole(behind, self._proven[_key(segment)][1][number]) if is_alone else behind
 
     def _cycling(self, where: str, segment: CyclingSegment, counted: Interval) -> tuple[Effect, Interval]:
         """Prove a segment, and give its effect and what the guard of its cell counts behind it."""
         # The passes of a loop that the host decides are alike: each is proven once for what is counted before it.
-        key = Same(segment.steps), segment.limits, segment.ends
+        key = _key(segment)
         proven = self._proven.get(key)
         if proven is None:
             proven = self._proven[key] = self._steps(where, segment)
         nodes, effects, effect = proven
         behind = self._behind.get((key, counted))
         if behind is None:
-            guard = self._guard(effects)
+            guard = self._guard(effects, segment.guards.resistance_low_ohm)
             behind = counted if guard is None else walk(guard, nodes, effects, where, counted)
             self._behind[key, counted] = behind
         return effect, behind
@@ -165,36 +170,36 @@ class _Prover:
         inside(where, segment, self._program)
         host_ends(f"{where}step {max(effects)}", segment)
         self._order(where, segment)
-        self._charges(where, effects)
+        self._charges(where, segment, effects)
         return nodes, effects, self._passes(where, nodes, effects)
 
-    def _guard(self, effects: dict[int, Effect]) -> Guard | None:
+    def _guard(self, effects: dict[int, Effect], least_ohm: float | None) -> Guard | None:
         """Give what watches over the charge of a cell of this kind; None where the cell's file does not allow it."""
         cell = self._program.cell
         foil_ah = _foil_ah(cell)
         if cell.kind in SYMMETRIC:
-            return None if foil_ah is None else Foils(foil_ah)
+            return None if foil_ah is None else Foils(foil_ah, least_ohm)
         if cell.kind == CellKind.LI_CU:
-            return None if foil_ah is None else Copper(foil_ah)
+            return None if foil_ah is None else Copper(foil_ah, least_ohm)
         # Where no capacity is known, the largest charge that a step may pass stands for it.
         largest = max((effect.largest_ah for effect in effects.values()), default=Fraction(0))
         return Drift(UNGUARDED_PART * (self._full_ah or largest))
 
-    def _charges(self, where: str, effects: dict[int, Effect]) -> None:
+    def _charges(self, where: str, segment: CyclingSegment, effects: dict[int, Effect]) -> None:
         """See that no step passes more than its cell holds."""
-        cell = self._program.cell
+        cell, least_ohm = self._program.cell, segment.guards.resistance_low_ohm
         if cell.kind in SYMMETRIC or cell.kind == CellKind.LI_CU:
             most, holds = _foil_ah(cell), "a foil"
         else:
             factor = Fraction(kind_defaults(cell.kind).capacity_factor)
             most, holds = None if self._full_ah is None else factor * self._full_ah, f"{float(factor):g} times the cell"
-        for number, effect in effects.items():
-            if most is not None and effect.largest_ah > most * _ROUNDED:
-                what = f"may pass {float(effect.largest_ah) * 1000:.4g} mAh"
-                story = (
-                    f"That is more than {holds} holds, {float(most) * 1000:.4g} mAh, if its voltage does not end it."
-                )
-                raise unproven(Rule.CHARGE, f"{where}step {number}", what, story)
+        for number, step in powered(segment.steps):
+            passed = most_moved(step, effects[number], least_ohm)
+            if most is not None and passed > most * _ROUNDED:
+                what = f"may pass {float(passed) * 1000:.4g} mAh"
+                more = f"That is more than {holds} holds, {float(most) * 1000:.4g} mAh"
+                ends = "" if step.holds_voltage else ", if its voltage does not end it"
+                raise unproven(Rule.CHARGE, f"{where}step {number}", what, f"{more}{ends}.", *held(step, least_ohm))
 
     def _order(self, where: str, segment: CyclingSegment) -> None:
         window = segment.guards.open_circuit if segment is self._program.cycling[0] else None
@@ -246,6 +251,10 @@ class _Prover:
             largest_current_a=float(total.largest_a),
             voltage=VoltageBand(min(band.low_v for band in bands), max(band.high_v for band in bands)),
         )
+
+
+def _key(segment: CyclingSegment) -> _Key:
+    return Same(segment.steps), segment.limits, segment.ends, segment.guards.resistance_low_ohm
 
 
 def _nested(where: str, segment: CyclingSegment) -> tuple[Node, ...]:

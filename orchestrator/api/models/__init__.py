@@ -37,9 +37,21 @@ from orchestrator.api.models.launch import (
 )
 from orchestrator.api.models.live import live_content, live_schema
 from orchestrator.api.models.notices import AcknowledgedNotices, AcknowledgeNotices, NoticesNow
-from orchestrator.api.models.orders import ByOrder, ClaimOrder, LocalOrder, OrderParts, RecipeText, StartOrder
+from orchestrator.api.models.orders import (
+    AcknowledgeOrder,
+    ByOrder,
+    ClaimOrder,
+    LocalOrder,
+    OrderParts,
+    PutOffOrder,
+    RackStopOrder,
+    RecipeText,
+    SeenOrder,
+    StartOrder,
+)
 from orchestrator.api.models.preflight import CheckNow, LampNow, LampOrder, PreflightNow, PreflightQuery
 from orchestrator.api.models.queries import LIMIT_MAX, EventQuery, NameQuery, Page, RackEventQuery, RunQuery
+from orchestrator.api.models.rack import Need, Priority, RackNow, RackRow
 from orchestrator.api.models.records import DeviationPage, EventPage, MeasurementList
 from orchestrator.api.models.runs import RunDetail, RunNow, RunPage, RunStopped, StartedRun, StepValues
 from orchestrator.api.models.tables import CycleTable, SampleTable, SeriesTable, SpectrumTable, StepTable
@@ -48,6 +60,7 @@ __all__ = [
     "LIMIT_MAX",
     "UNIT",
     "AcknowledgeNotices",
+    "AcknowledgeOrder",
     "AcknowledgedNotices",
     "BatchAnswers",
     "ByOrder",
@@ -81,6 +94,7 @@ __all__ = [
     "MeasurementList",
     "MountedNow",
     "NameQuery",
+    "Need",
     "NoticesNow",
     "OpenedRecipe",
     "OrderBatch",
@@ -92,8 +106,13 @@ __all__ = [
     "Person",
     "PreflightNow",
     "PreflightQuery",
+    "Priority",
     "Problem",
+    "PutOffOrder",
     "RackEventQuery",
+    "RackNow",
+    "RackRow",
+    "RackStopOrder",
     "RecipeItem",
     "RecipeText",
     "RunCheck",
@@ -103,6 +122,7 @@ __all__ = [
     "RunQuery",
     "RunStopped",
     "SampleTable",
+    "SeenOrder",
     "SeriesTable",
     "SpectrumTable",
     "StartOrder",

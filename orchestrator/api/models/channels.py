@@ -67,6 +67,9 @@ class ChannelStopped(BaseModel):
     pending: Pending
     answers: Answers
     words: StopWords
+    meanwhile: Annotated[
+        bool, said("Whether its run began after the person looked who stops the rack: it was not among `runs`", False)
+    ] = False
 
 
 class ClaimNow(BaseModel):

@@ -42,9 +42,7 @@ class ChannelChoice(BaseModel):
 class LimitLayer(BaseModel):
     """One layer of limits."""
 
-    name: Annotated[
-        str, said("Whose limits: of the step, the host, the tester, or absolute ones of the cell", "host")
-    ]
+    name: Annotated[str, said("Whose limits: of the step, the host, the tester, or absolute ones of the cell", "host")]
     low_v: Annotated[float | None, said("Lowest voltage; null where there is none", -0.55, "V")]
     high_v: Annotated[float | None, said("Highest voltage; null where there is none", 0.55, "V")]
     current_ma: Annotated[float | None, said("Largest current, a magnitude", 0.165, "mA")]

@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from orchestrator.api.how_long import HowLong
 from orchestrator.api.models.fields import (
+    ONE_LINE,
     CellLabel,
     ChangeText,
     Channel,
@@ -190,6 +192,40 @@ class ByOrder(_Order):
     """A command that needs only the name of its operator."""
 
     by: _By
+
+
+class SeenOrder(ByOrder):
+    """A command of somebody who looks at the rack: with what was seen there, it is refused where that has changed."""
+
+    run_id: Annotated[Name | None, said("Id of the run that was seen there; null: not said", "R000007")] = None
+    rev: Annotated[
+        int | None, Field(ge=0), said("Revision of the row that was seen (`GET /rack`); null: not said", 1795797643120)
+    ] = None
+
+
+class AcknowledgeOrder(SeenOrder):
+    """A person's word that a trip was looked at, with what was seen at the cell."""
+
+    note: Annotated[
+        Annotated[str, Field(max_length=500, pattern=ONE_LINE)], said("What was seen; may be empty", "cell is dry")
+    ] = ""
+
+
+class RackStopOrder(ByOrder):
+    """The stop of everything, with the runs that its person has seen."""
+
+    runs: Annotated[
+        list[Name] | None,
+        Field(max_length=1024),
+        said("Ids of the runs that were seen to go on; null: not said", ["R000007"]),
+    ] = None
+
+
+class PutOffOrder(ByOrder):
+    """A person's word that something is looked at later."""
+
+    how_long: Annotated[HowLong, said("`15min`, `1h`, or `tomorrow` at 8:00, by the clock of the rig", "1h")]
+    reason: Annotated[Reason, said("Why it can wait", "the potentiostat is in use until noon")]
 
 
 class ClaimOrder(_Order):
