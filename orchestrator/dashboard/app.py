@@ -9,7 +9,7 @@ from fastapi import APIRouter, FastAPI, Request
 from fastapi.responses import RedirectResponse, Response
 from starlette.exceptions import HTTPException
 
-from orchestrator.dashboard import launch_page
+from orchestrator.dashboard import launch_list_page, launch_page
 from orchestrator.dashboard.assets import PREFIX, Assets
 from orchestrator.dashboard.pages import HEADERS, RigFacts, page
 
@@ -22,7 +22,7 @@ _KEPT = "public, max-age=31536000, immutable"
 
 def routers() -> list[APIRouter]:
     """Return the routers of all pages, in the order of the navigation. A new page adds its line here."""
-    return [launch_page.router]
+    return [launch_page.router, launch_list_page.router]
 
 
 def new_pages(errors: Errors = ()) -> FastAPI:

@@ -7,12 +7,15 @@ from dataclasses import dataclass
 from math import ceil, floor, log10
 from typing import Any
 
-WIDTH, HEIGHT = 560, 220
-SMALL_HEIGHT = 120
-LEFT, RIGHT, TOP, BOTTOM = 58, 12, 12, 40
+WIDTH, HEIGHT = 560, 230
+SMALL_HEIGHT = 140
+LEFT, RIGHT, TOP, BOTTOM = 92, 14, 14, 52
 _HOUR_S, _DAY_S = 3600.0, 86400.0
 _DAYS_FROM_S = 4 * _DAY_S
 _MINUTES_UP_TO_S = 2 * _HOUR_S
+_TICKS = 6
+# People count minutes and hours otherwise than in tens.
+_TIME_STEPS = {"min": (1, 2, 5, 10, 15, 20, 30), "h": (0.5, 1, 2, 4, 6, 12, 24)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +86,7 @@ def _picture(
     points = [f"{x(at_s)} {y(volts)}" for at_s, volts in zip(time_s, voltage_v, strict=True)]
     unit, per_s = _unit(last_s)
     most = last_s / per_s
-    step = _nice(most / 5)
+    step = next((one for one in _TIME_STEPS.get(unit, ()) if most / one <= _TICKS), _nice(most / _TICKS))
     decimals = max(0, -floor(log10(step_v)))
     x_ticks = tuple(Tick(x(n * step * per_s), f"{n * step:g}") for n in range(floor(most / step + 1e-9) + 1))
     volts = [low_v + n * step_v for n in range(round((high_v - low_v) / step_v) + 1)]

@@ -23,6 +23,10 @@ _UNITS = (
 )
 
 
+# The words with which parts of a step's description begin.
+_STEP_WORDS = ("contact check", "charge", "discharge", "rest", "at most")
+
+
 @dataclass(frozen=True, slots=True)
 class FieldShown:
     """A value that may be changed: its label, the name of its field, what it is and was, and what it may be."""
@@ -91,8 +95,17 @@ class LaunchView:
         for step in self.check["steps"]:
             told = [f"{plain(step['current_ma'])}{_NBSP}mA"] if step["current_ma"] is not None else []
             told += [f"{plain(step[key])}{_NBSP}{unit}" for key, unit in _UNITS if step[key] is not None]
-            rows.append((f"{step['steps']}: {step['what']}", " = ".join(told) or numbers.NOT_MEASURED))
+            rows.append((f"{step['steps']}: {self._what(step['what'])}", " = ".join(told) or numbers.NOT_MEASURED))
         return rows
+
+    def _what(self, what: str) -> str:
+        """Return what a step does, its words in the reader's language."""
+        told = []
+        for part in what.split(", "):
+            word = next((one for one in _STEP_WORDS if part == one or part.startswith(f"{one} ")), "")
+            said = self.speaker.t(f"launch.step_{word.replace(' ', '_')}") if word else ""
+            told.append(f"{said}{part[len(word) :]}")
+        return ", ".join(told)
 
     @property
     def charges(self) -> list[tuple[str, str]]:
@@ -104,7 +117,7 @@ class LaunchView:
             told = f"{plain(step['charge_mah'])}{_NBSP}mAh"
             if step["charge_mah_per_cm2"] is not None:
                 told += f" = {plain(step['charge_mah_per_cm2'])}{_NBSP}mAh/cm²"
-            rows.append((f"{step['where']}: {step['what']}, {step['passes']:g}x", told))
+            rows.append((f"{step['where']}: {self._what(step['what'])}, {step['passes']:g}x", told))
         return rows
 
     @property
