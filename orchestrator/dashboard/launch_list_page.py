@@ -30,7 +30,7 @@ class LineShown:
     """A line in the table: ``is_bad`` stands first; ``told`` says why, or what came of it; ``run`` was started."""
 
     number: int
-    values: Mapping[str, str]
+    given: Mapping[str, str]
     is_bad: bool
     told: str
     current: str = ""
@@ -52,6 +52,10 @@ async def act_launch_list(request: Request) -> Response:
     text, facts, known = form.get("lines", ""), form.get("facts", ""), await _known(request)
     read, teller = pasted(text), _teller(request)
     names = {item.name for item in known}
+    if form.get("act") == "start":
+        # What was new when the list was looked at is new for its start: a run of it may have begun since.
+        fresh = _numbers(form.get("fresh", ""))
+        names -= {line.values["cell"] for line in read.lines if line.number in fresh and "cell" in line.values}
     by = PageContext.of(request).person
     digest = hashlib.sha256(f"{facts}\n{text}".encode()).hexdigest()[:32]
     orders = [_order(line, facts, names) for line in read.lines]
@@ -62,20 +66,21 @@ async def act_launch_list(request: Request) -> Response:
         return _page(request, known, text, facts, (), {"refusal": str(checked.get("error", ""))}, status=409)
     rows = _checked_rows(read, orders, checked["answers"], teller)
     if form.get("act") != "start":
-        return _page(request, known, text, facts, rows, _told_of(read, digest))
+        return _page(request, known, text, facts, rows, _told_of(read, digest, names))
     if form.get("digest") != digest:
-        return _page(request, known, text, facts, rows, _told_of(read, digest) | {"changed": True}, status=409)
-    chosen = {int(n) for n in form.get("chosen", "").split(",") if n.isdecimal()}
+        return _page(request, known, text, facts, rows, _told_of(read, digest, names) | {"changed": True}, status=409)
+    chosen = _numbers(form.get("chosen", ""))
     going = [(n, one) for n, one in sent if read.lines[n].number in chosen]
     if not going:
-        return _page(request, known, text, facts, rows, _told_of(read, digest), status=409)
+        return _page(request, known, text, facts, rows, _told_of(read, digest, names), status=409)
     told = await order(request, "/runs/batch", {"orders": [one for _, one in going], "by": by}, form.get("key", ""))
     if not told.is_good:
-        extra = _told_of(read, digest) | {"refusal": told.error}
+        extra = _told_of(read, digest, names) | {"refusal": told.error}
         return _page(request, known, text, facts, rows, extra, status=409)
     rows = _started_rows(rows, [read.lines[n].number for n, _ in going], told.body["answers"], teller)
     started = sum(bool(row.run) for row in rows)
     extra = {"digest": digest, "key": form.get("key", ""), "done": True, "started": started, "left": told.body["left"]}
+    extra["fresh"] = form.get("fresh", "")
     if told.body["left"]:
         extra["chosen"] = form.get("chosen", "")
     return _page(request, known, text, facts, rows, extra)
@@ -90,8 +95,14 @@ def _teller(request: Request) -> Teller:
     return Teller(PageContext.of(request).lang, rig.lab_zone, rig_time(request))
 
 
-def _told_of(read: Pasted, digest: str) -> dict[str, Any]:
-    return {"digest": digest, "key": secrets.token_urlsafe(18), "too_long": read.is_too_long}
+def _told_of(read: Pasted, digest: str, names: Collection[str]) -> dict[str, Any]:
+    fresh = [line.number for line in read.lines if line.values.get("cell", "") not in names]
+    told = {"digest": digest, "key": secrets.token_urlsafe(18), "too_long": read.is_too_long}
+    return told | {"fresh": ",".join(map(str, fresh))}
+
+
+def _numbers(text: str) -> set[int]:
+    return {int(one) for one in text.split(",") if one.isdecimal()}
 
 
 def _order(line: PastedLine, facts: str, names: Collection[str]) -> dict[str, Any] | None:
@@ -148,10 +159,10 @@ def _started_rows(
             found.append(row)
         elif answer["ok"]:
             run = answer["run"]["run_id"]
-            found.append(LineShown(row.number, row.values, False, "", row.current, row.ends, run))
+            found.append(LineShown(row.number, row.given, False, "", row.current, row.ends, run))
         else:
             told = "\n".join(teller.sentence(reason) for reason in answer["reasons"])
-            found.append(LineShown(row.number, row.values, True, told, row.current, row.ends))
+            found.append(LineShown(row.number, row.given, True, told, row.current, row.ends))
     return _bad_first(found)
 
 
@@ -169,7 +180,7 @@ def _page(
     status: int = 200,
 ) -> Response:
     shown: dict[str, Any] = {
-        "digest": "", "key": "", "done": False, "started": 0, "left": 0, "refusal": "", "changed": False,
+        "digest": "", "key": "", "fresh": "", "done": False, "started": 0, "left": 0, "refusal": "", "changed": False,
         "too_long": False, "chosen": ",".join(str(row.number) for row in rows if not row.is_bad and not row.run),
     }  # fmt: skip
     return page(

@@ -15,7 +15,7 @@ from orchestrator.api.named_items import cells, recipes
 from orchestrator.api.pages import check_run
 from orchestrator.dashboard.asking import ask, form_of, order
 from orchestrator.dashboard.launch_view import LaunchView
-from orchestrator.dashboard.order_form import LaunchForm, confirms
+from orchestrator.dashboard.order_form import NEW, LaunchForm, confirms
 from orchestrator.dashboard.pages import HEADERS, PageContext, page
 from orchestrator.rack.claims import NoSuchThing
 
@@ -67,6 +67,9 @@ def _seen_at(address: str) -> Response:
 
 def _filled_in(request: Request, form: LaunchForm, named: list[RecipeItem]) -> LaunchForm:
     """Fill in what a person would choose most likely: the recipe of the run to repeat, else the one used last."""
+    if form.facts == NEW and not form.new["kind"]:
+        kinds = next((item.kinds for item in named if item.name == form.recipe), [])
+        form = replace(form, new={**form.new, "kind": kinds[0] if kinds else ""})
     if form.like:
         try:
             check_run(request.app.state.stored(), form.like)

@@ -48,6 +48,14 @@ class ChannelShown:
     can: str
     why: str
 
+    @property
+    def told(self) -> str:
+        """Its name, with the reason where there is one, in a line."""
+        why = self.why.partition("\n")[0]
+        if not why:
+            return self.name
+        return why if why.startswith(self.name) else f"{self.name}: {why}"
+
 
 @dataclass(frozen=True, slots=True)
 class LaunchView:
