@@ -107,7 +107,6 @@ def served_pages(folder: Path) -> Iterator[ServedPages]:
             listening.bind(("127.0.0.1", 0))
             async with serving(folder / "cellrig.db") as client:
                 server = uvicorn.Server(uvicorn.Config(_app(client), log_level="error", lifespan="off"))
-                server.install_signal_handlers = lambda: None  # type: ignore[method-assign]  # it has no main thread
                 task = asyncio.create_task(server.serve(sockets=[listening]))
                 found.append(ServedPages(f"http://127.0.0.1:{listening.getsockname()[1]}", client, loop))
                 ready.set()

@@ -79,6 +79,7 @@ async def test_what_is_not_chosen_yet_is_a_reason_and_the_rest_is_told(client: C
     ]
     told = await check(client, cell=None, channel=None)
     assert codes(told) == ["cell.missing", "channel.missing"]
+    assert (told["title"].startswith("Li/Li symmetric cell"), told["kinds"]) == (True, ["li-li"])
     assert [(it["name"], it["value"], len(it["keys"])) for it in told["fields"]] == [
         ("current", "0.2 mA/cm2", 2),
         ("times", "300", 1),
@@ -143,6 +144,16 @@ async def test_each_channel_says_whether_it_could_run_it_and_why_not(client: Cli
     assert codes(await check(client, channel=OTHER, label="lot7-33")) == ["channel.used_cell"]
     assert codes(await check(client, channel=OTHER, label="lot7-33", mounted="lot7-33")) == []
     assert codes(await check(client, channel=OTHER, label="lot7-12", same_cell=True)) == []
+
+
+async def test_cell_that_runs_on_another_channel_is_told_once(client: Client) -> None:
+    """A scanned name that runs elsewhere is a reason with that channel and run, alone and in a list."""
+    await client.post("/runs", {**ORDER, "by": "ada"}, 201)
+    told = await check(client, channel=OTHER)
+    assert codes(told) == ["cell.elsewhere"]
+    assert told["reasons"][0]["values"] == {"cell": "lot7-31", "channel": "21-1-3", "run": "R000001"}
+    listed = await client.post("/runs/batch/check", {"orders": [ORDER | {"channel": OTHER}], "by": "ada"})
+    assert [it["code"] for it in listed["answers"][0]["reasons"]] == ["cell.elsewhere"]
 
 
 async def test_channel_that_cannot_pass_the_current_says_so(client: Client) -> None:

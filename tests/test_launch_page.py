@@ -41,7 +41,7 @@ async def filled(pages: Pages, **change: str) -> dict[str, str]:
 async def test_form_is_checked_and_started_and_says_what_came_of_it(pages: Pages) -> None:
     """Values, limits, times and the course stand on the page before; behind the start the run and its cell."""
     html = await pages.get(f"/launch?{urlencode(CHOSEN)}")
-    for told in ("0.157\xa0mA = 0.2\xa0mA/cm²", "25 d 0 h", "−0.55\xa0V to +0.55\xa0V", "<svg", "Start on 21-1-3"):
+    for told in ("0.157\xa0mA = 0.2\xa0mA/cm²", "25 d 0 h", "\N{MINUS SIGN}0.55\xa0V to +0.55\xa0V", "<svg", "Start on 21-1-3"):
         assert told in html
     where = await pages.post("/act/launch", await filled(pages))
     assert where == "/launch?started=R000001"
@@ -103,7 +103,7 @@ async def test_reasons_stand_in_place_of_the_button_in_both_languages(pages: Pag
     english, chinese = [html_text.unescape(await pages.get(f"/launch?{wrong}&lang={lang}")) for lang in ("en", "zh")]
     assert "lfp-200mA-g is for lfp cells, coated-li-li is li-li." in english
     assert f"21-1-5 runs lot7-12 ({run['run_id']}) until about" in english
-    assert "lfp-200mA-g 用于 lfp 电池，coated-li-li 是 li-li。" in chinese
+    assert "lfp-200mA-g 用于 lfp 电池" in chinese
     assert "21-1-5 正在测试 lot7-12" in chinese
     assert 'id="start"' not in english + chinese
 
@@ -128,7 +128,7 @@ async def test_repeat_with_half_the_current_is_one_field_and_a_cell(pages: Pages
     assert f"Repeat {first['run_id']} with" in html
     assert 'value="0.2 mA/cm2"' in html
     assert hidden(html, "like_recipe") == "li-li-0.2"
-    like = {"like": first["run_id"], "like_recipe": "li-li-0.2", "facts": "", CURRENT: "0.1 mA/cm2"}
+    like = {"like": first["run_id"], "like_recipe": "li-li-0.2", "facts": "like", CURRENT: "0.1 mA/cm2"}
     form = await filled(pages, **like)
     await pages.post("/act/launch", form)
     run = pages.client.service.runs[-1]
@@ -136,6 +136,22 @@ async def test_repeat_with_half_the_current_is_one_field_and_a_cell(pages: Pages
     currents_a = [step.current_a for step in steps if isinstance(step, ConstantCurrent) and step.until.time_s == 3600]
     assert currents_a == [pytest.approx(sign * 0.1e-3 * 0.7854, rel=1e-3) for sign in (1, -1)]
     assert run.request.label == "lot7-31"
+
+
+async def test_new_name_has_the_sizes_used_last_unless_cells_are_weighed(pages: Pages) -> None:
+    """Of foils the sizes of the last cell are filled in; of weighed electrodes a person says them."""
+    await pages.client.post("/runs", USED, 201)
+    foil = await pages.get(f"/launch?{urlencode({**CHOSEN, 'facts': ''})}")
+    assert '<option value="lot7-12" selected>' in foil
+    assert hidden(foil, "check_id")
+    await pages.client.post(
+        "/runs", {**USED, "recipe": "lfp-200mA-g", "cell": "coated-lfp", "channel": "21-1-6", "label": "F1"}, 201
+    )
+    weighed = html_text.unescape(
+        await pages.get(f"/launch?{urlencode({**CHOSEN, 'recipe': 'lfp-200mA-g', 'facts': ''})}")
+    )
+    assert "No cell lot7-31 is known. Say its sizes first." in weighed
+    assert not hidden(weighed, "check_id")
 
 
 async def test_new_cell_is_made_of_its_fields(pages: Pages) -> None:

@@ -19,7 +19,7 @@ from orchestrator.api.tags import Tag
 from orchestrator.checks import CheckName
 from orchestrator.clock.scaled import in_loop_time
 from orchestrator.clock.virtual import wall_time
-from orchestrator.rack.channel_choice import cannot_run, not_free
+from orchestrator.rack.channel_choice import cannot_run, cell_elsewhere, not_free
 from orchestrator.rack.claims import CommandRefused, NoSuchThing
 from orchestrator.rack.order_keys import OrderKey
 from orchestrator.rack.order_reasons import OrderReason
@@ -142,7 +142,12 @@ async def _checks(
     if found.request is None or is_silent:
         return []
     report = await service.preflight.report(found.request, order.by, terms_of(order))
+    name = "" if order.same_cell else order.mounted or order.label
+    there = cell_elsewhere(service, name, chosen.channel)
+    found.reasons += [there] if there is not None else []
     for one in report.checks:
+        if there is not None and one.check is CheckName.CELL:
+            continue
         told_already = one.check in _TOLD_ELSEWHERE and (one.check is CheckName.PLAUSIBLE or not chosen.can)
         if one.is_failed and not told_already:
             values = {"channel": chosen.channel}

@@ -17,7 +17,7 @@ from orchestrator.api.order_reading import kept_files, terms_of
 from orchestrator.clock.scaled import in_loop_time
 from orchestrator.clock.virtual import wall_time
 from orchestrator.rack.cell_check import is_specimen
-from orchestrator.rack.channel_choice import cannot_run, not_free
+from orchestrator.rack.channel_choice import cannot_run, cell_elsewhere, not_free
 from orchestrator.rack.claims import CommandRefused
 from orchestrator.rack.order_keys import OrderKey
 from orchestrator.rack.order_reasons import OrderReason
@@ -93,7 +93,9 @@ class LineOrders:
             return _refused(line, [*reasons, OrderReason("order.refused", "", str(err))])
         if reason is None and found.request is not None:
             reason = cannot_run(self._service, order.channel, found.request.program)
-        reasons += [] if reason is None else [reason]
+        name = order.mounted or order.label
+        there = None if order.same_cell else cell_elsewhere(self._service, name, order.channel)
+        reasons += [one for one in (reason, there) if one is not None]
         told = line_check(found, wall_time())
         return models.LineAnswer(
             line=line, ok=not reasons and told is not None, reasons=[reason_now(it) for it in reasons], check=told

@@ -62,6 +62,7 @@ def planned(
         _open_recipe(found, recipe)
     _judge_label(found, order)
     if recipe is None or cell is None:
+        _read_alone(found, recipe, cell)
         return found
     _resolve(found, order, channel or "", kept)
     if found.request is not None:
@@ -101,6 +102,19 @@ def _open_recipe(found: PlannedOrder, recipe: Document) -> None:
     except InputError:
         # What is wrong in it is told when it is read with what is set.
         found.fields = []
+
+
+def _read_alone(found: PlannedOrder, recipe: Document | None, cell: Document | None) -> None:
+    """Read the one of both files that is given, as it stands."""
+    from protocols.loading import parse_cell, recipe_of
+
+    try:
+        found.recipe = None if recipe is None else recipe_of(recipe)
+        found.cell = None if cell is None else parse_cell(cell.text, cell.file)
+    except RecipeError as err:
+        found.reasons += _problems(err, "cell" if recipe is None else "recipe")
+    except WrongChange as err:
+        found.reasons.append(OrderReason("set.wrong", "set", str(err)))
 
 
 def _judge_label(found: PlannedOrder, order: models.OrderParts) -> None:

@@ -61,7 +61,9 @@ async def act_launch_list(request: Request) -> Response:
     orders = [_order(line, facts, names) for line in read.lines]
     sent = [(n, body) for n, body in enumerate(orders) if body is not None]
     body = {"orders": [one for _, one in sent], "by": by}
-    checked = (await ask(request, "/runs/batch/check", body)).body if sent else {"answers": [], "left": 0}
+    checked: dict[str, Any] = {"answers": [], "left": 0}
+    if sent:
+        checked = (await ask(request, "/runs/batch/check", body)).body
     if "answers" not in checked:
         return _page(request, known, text, facts, (), {"refusal": str(checked.get("error", ""))}, status=409)
     rows = _checked_rows(read, orders, checked["answers"], teller)
@@ -111,7 +113,7 @@ def _order(line: PastedLine, facts: str, names: Collection[str]) -> dict[str, An
     if line.problem or (values["cell"] not in names and not facts):
         return None
     cell, label = values["cell"], values.get("label", "")
-    named = {"cell": cell, "label": label} if cell in names else {"cell": facts, "label": label or cell}
+    named = {"cell": cell, "label": label or cell} if cell in names else {"cell": facts, "label": label or cell}
     return {"recipe": values["recipe"], "channel": values["channel"], **{name: it for name, it in named.items() if it}}
 
 

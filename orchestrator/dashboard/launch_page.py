@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 from urllib.parse import urlencode
@@ -15,9 +16,10 @@ from orchestrator.api.named_items import cells, recipes
 from orchestrator.api.pages import check_run
 from orchestrator.dashboard.asking import ask, form_of, order
 from orchestrator.dashboard.launch_view import LaunchView
-from orchestrator.dashboard.order_form import NEW, LaunchForm, confirms
+from orchestrator.dashboard.order_form import LIKE, NEW, LaunchForm, confirms
 from orchestrator.dashboard.pages import HEADERS, PageContext, page
 from orchestrator.rack.claims import NoSuchThing
+from orchestrator.store import Mountings
 
 router = APIRouter()
 PATH = "/launch"
@@ -31,7 +33,7 @@ async def launch(request: Request) -> Response:
     form = LaunchForm.of(request.query_params)
     known = await cells(request.app.state.stored(), _USED)
     named = await recipes(request.app.state.stored(), _USED)
-    form = _filled_in(request, form, named)
+    form = _filled_in(request, form, named, known)
     checked = await _checked(request, form, known)
     return _page(request, form, named, known, checked, started=request.query_params.get("started", ""))
 
@@ -65,8 +67,32 @@ def _seen_at(address: str) -> Response:
     return RedirectResponse(address, 303, headers={**HEADERS, "cache-control": "no-store"})
 
 
-def _filled_in(request: Request, form: LaunchForm, named: list[RecipeItem]) -> LaunchForm:
-    """Fill in what a person would choose most likely: the recipe of the run to repeat, else the one used last."""
+def _filled_in(request: Request, form: LaunchForm, named: list[RecipeItem], known: list[CellItem]) -> LaunchForm:
+    """Fill in what a person would choose most likely: what was used last, or in the run to repeat."""
+    form = _with_recipe(request, form, named)
+    return _with_facts(request, form, named, known)
+
+
+def _with_facts(request: Request, form: LaunchForm, named: list[RecipeItem], known: list[CellItem]) -> LaunchForm:
+    """Fill in the facts of a cell that is new: those of the one used last, unless each of its kind is weighed."""
+    if form.facts or not form.is_new_name({item.name for item in known}):
+        return form
+    store = request.app.state.stored()
+    if form.like:
+        return form if _weighed(Mountings(store).facts(form.like)) else replace(form, facts=LIKE)
+    kinds = next((item.kinds for item in named if item.name == form.recipe), [])
+    used = (it for it in known if it.kind in kinds and it.used_unix_s is not None)
+    last = next(used, None)
+    if last is None or last.active_mass_mg is not None:
+        return form
+    return replace(form, facts=last.name)
+
+
+def _weighed(facts: Mapping[str, Any]) -> bool:
+    return facts.get("active_mass_mg") is not None
+
+
+def _with_recipe(request: Request, form: LaunchForm, named: list[RecipeItem]) -> LaunchForm:
     if form.facts == NEW and not form.new["kind"]:
         kinds = next((item.kinds for item in named if item.name == form.recipe), [])
         form = replace(form, new={**form.new, "kind": kinds[0] if kinds else ""})

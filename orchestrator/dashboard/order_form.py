@@ -13,8 +13,8 @@ from typing import Any
 
 from protocols.yaml_document import as_scalar
 
-NEW = "new"
-"""The choice of facts that opens the fields of a new cell."""
+NEW, LIKE = "new", "like"
+"""Choices of facts: the fields of a new cell, and those of the cell of the run to repeat."""
 SET = "set:"
 _WAS = "was:"
 _CONFIRM = "confirm:"
@@ -104,12 +104,14 @@ class LaunchForm:
 
     def _cell(self, known: Collection[str]) -> dict[str, Any]:
         label = self.label or self.cell
-        if self.cell and not self.is_new_name(known) and self.facts in ("", self.cell):
-            return {"cell": self.cell, "label": self.label}
+        if not self.is_new_name(known) and self.facts in ("", self.cell):
+            return {"cell": self.cell, "label": label}
         if self.facts == NEW:
             return {"cell_yaml": self.cell_file(), "cell_file": f"{_word(self.cell)}.yaml", "label": label}
-        # Without facts an earlier run, if one is named, has them; else the order says that they are missing.
-        return {"cell": self.facts, "label": label}
+        if self.facts == LIKE and self.like:
+            return {"label": label}
+        # Without facts the service says that nobody knows a cell of this name.
+        return {"cell": self.facts or self.cell, "label": label}
 
     def cell_file(self) -> str:
         """Return the text of the cell file that the fields of a new cell make."""

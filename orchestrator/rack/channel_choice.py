@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from orchestrator.rack.cell_check import is_specimen
 from orchestrator.rack.cell_orders import CellOrders
 from orchestrator.rack.claims import Claims, CommandRefused
 from orchestrator.rack.mounted_cells import Terms
@@ -76,6 +77,17 @@ def cannot_run(rack: Rack, channel: str, program: Program) -> OrderReason | None
     """Return why the instruments of a channel cannot run a program, all reasons in one; None where they can."""
     found = rack.preflight.unfit(channel, program)
     return _reason("unfit", "\n".join(found), channel=channel) if found else None
+
+
+def cell_elsewhere(rack: Rack, name: str, channel: str) -> OrderReason | None:
+    """Return that a cell of this name runs on another channel now; None where it does not, or is a model's name."""
+    if not name or not is_specimen(name):
+        return None
+    going = {at: run for at, run in rack.cells.elsewhere(name, channel).items() if not run.state.is_over}
+    for at, run in going.items():
+        words = f"{name} is on channel {at} just now, where {run.run_id} of it is {run.state.value}"
+        return OrderReason("cell.elsewhere", "cell", words, {"cell": name, "channel": at, "run": run.run_id})
+    return None
 
 
 def check_free(rack: Rack, channel: str, by: str, terms: Terms) -> None:

@@ -78,7 +78,7 @@ async function next(field) {
   await check();
   const channel = document.getElementById("f-channel");
   const facts = document.getElementById("f-facts");
-  const goal = facts && !facts.value && !form.elements.like.value ? facts : channel.value ? document.getElementById("start") : channel;
+  const goal = facts && !facts.value ? facts : channel.value ? document.getElementById("start") : channel;
   (goal ?? field).focus();
 }
 
