@@ -13,6 +13,7 @@ from drivers.errors import ConnectionFailed, DriverError, OutcomeUnknown
 from orchestrator.api import (
     browser,
     commands,
+    launch_routes,
     live_routes,
     note_routes,
     notice_reports,
@@ -49,7 +50,7 @@ from protocols.errors import InputError
 API, OPENAPI = browser.API, browser.OPENAPI
 
 # They are asked with a body, and order nothing.
-_QUESTIONS = frozenset({f"{API}/preflight"})
+_QUESTIONS = frozenset({f"{API}/{name}" for name in ("preflight", "runs/check", "runs/batch/check")})
 _STATUS: Statuses = (
     (NoSuchThing, 404),
     (NothingThere, 422),
@@ -101,6 +102,7 @@ def build_routes(service: Service, live: LiveClients) -> FastAPI:
         notice_routes.router,
     )
     orders = (
+        launch_routes.router,
         commands.router,
         rack_routes.order_router,
         preflight_routes.order_router,

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from fractions import Fraction
+from functools import lru_cache
 
 from protocols.branches import HostEnd, StepEnd
 from protocols.by_identity import Same
@@ -57,6 +58,18 @@ def prove(program: Program, cell: Cell | None = None, *, longest_s: float = LONG
     ``cell``: the cell that is to be on the channel, where it is known besides what the program says of it;
     ``longest_s``: the bound of the duration. The bounds of the proof are exact, whatever the cell does.
     """
+    if cell is None and longest_s == LONGEST_S:
+        return _proven_before(Same(program))
+    return _proven(program, cell, longest_s)
+
+
+@lru_cache(maxsize=8)
+def _proven_before(program: Same[Program]) -> Proof | CounterExample:
+    """Prove the very same program once: a service asks again and again between an order and its start."""
+    return _proven(program.value, None, LONGEST_S)
+
+
+def _proven(program: Program, cell: Cell | None, longest_s: float) -> Proof | CounterExample:
     try:
         return _Prover(program).proof(cell, longest_s)
     except Unproven as err:
