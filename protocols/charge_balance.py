@@ -47,27 +47,30 @@ class UnbalancedLoop:
     net_ah: float
 
 
-def unbalanced_loops(steps: Sequence[Step]) -> list[UnbalancedLoop]:
-    """Give the loops of several powered steps whose set charges do not balance; none where a step sets no charge."""
+def unbalanced_loops(steps: Sequence[Step], *, is_one_way: bool = False) -> list[UnbalancedLoop]:
+    """Give the loops of several powered steps whose set charges do not balance; none where a step sets no charge.
+
+    ``is_one_way``: nothing in the program goes the other way, so that a loop of one powered step counts too.
+    """
     try:
         nodes = nest(steps)
     except ValueError:
         return []
-    return list(_loops(nodes))
+    return list(_loops(nodes, 1 if is_one_way else 2))
 
 
-def _loops(nodes: Sequence[Node]) -> Iterator[UnbalancedLoop]:
+def _loops(nodes: Sequence[Node], least: int) -> Iterator[UnbalancedLoop]:
     for node in nodes:
         if isinstance(node, Block):
             charges = list(_charges(node.body))
             known = [charge_ah for charge_ah in charges if charge_ah is not None]
             net_ah, moved_ah = sum(known), sum(map(abs, known))
-            is_pair = node.times > 1 and len(charges) > 1 and len(known) == len(charges)
+            is_pair = node.times > 1 and len(charges) >= least and len(known) == len(charges)
             if is_pair and abs(net_ah) > UNBALANCED_PART * moved_ah:
                 numbers = list(_numbers(node.body))
                 yield UnbalancedLoop(min(numbers), max(numbers), node.times, net_ah)
             else:
-                yield from _loops(node.body)
+                yield from _loops(node.body, least)
 
 
 def _charges(nodes: Sequence[Node]) -> Iterator[float | None]:
@@ -137,11 +140,13 @@ def balance_doubts(program: Program) -> Iterator[str]:
 
 def _one_way(program: Program) -> Iterator[str]:
     several = len(program.segments) > 1
+    drives = [step for segment in program.cycling for _, step in powered(segment.steps)]
+    is_one_way = len({step.direction for step in drives if step.purpose is Purpose.RECIPE}) == 1
     for test, segment in enumerate(program.segments, 1):
         if isinstance(segment, MeasurementSegment):
             continue
         where = f"{test}." if several else ""
-        found = unbalanced_loops(segment.steps)
+        found = unbalanced_loops(segment.steps, is_one_way=is_one_way)
         if not found:
             yield from _pairs(where, segment.steps)
         for loop in found:

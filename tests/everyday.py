@@ -48,7 +48,7 @@ _DENDRITES = {"tip_growth_um_per_s_at_1_ma_per_cm2": 0.04}
 EVERYDAY = (
     Everyday("lfp-200mA-g", "coated-lfp", ("recipe.steps[2].times=1",), ("recipe.steps[2].times=5",)),
     Everyday("lfp-calendar", "coated-lfp", ("storage=1 d", "times=1"), ("storage=7 d", "times=3")),
-    Everyday("lfp-capacity-check", "bare-lfp", ("checks=3", "cycles=4", "rate=4 C", "end=95 % of cycle 1")),
+    Everyday("lfp-capacity-check", "coated-lfp", ("checks=3", "cycles=4", "rate=4 C", "end=99.7 % of cycle 1")),
     Everyday("lfp-cc-cv", "coated-lfp", ("cycles=1",), ("cycles=4",)),
     Everyday("lfp-dc-resistance", "coated-lfp", ("rest=2 min",)),
     Everyday("lfp-eis", "coated-lfp", ("recipe.steps[3].times=1", "lowest=10 Hz")),
@@ -56,6 +56,7 @@ EVERYDAY = (
     Everyday("lfp-formation", "coated-lfp", ("cycles=1", "wetting=1 h", "rate=C/5")),
     Everyday("lfp-gitt", "coated-lfp", ("rate=1 C", "time=30 min", "rest=10 min", "most=4")),
     Everyday("lfp-hppc", "coated-lfp", ("rest=2 min", "rate=1 C", "recipe.steps[2].times=2")),
+    Everyday("lfp-hppc-measured", "coated-lfp", ("rest=2 min", "rate=1 C", "recipe.steps[6].times=2")),
     Everyday("lfp-pulses", "coated-lfp", ("pulses=2",), ("time=30 s",)),
     Everyday("lfp-rate", "coated-lfp", ("cycles=1", "charge=1 C", "recipe.steps[1].current=[C/2, 3 C]"), ("cycles=1",)),
     Everyday("lfp-self-discharge", "coated-lfp", ("time=6 h",)),

@@ -73,6 +73,15 @@ def test_options_write_a_recipe_and_nothing_is_asked(tmp_path: Path) -> None:
     assert (written["recipe"], written["cell"], written["proof"]["steps"]) == ("b", "bare-li-li", 5)
 
 
+def test_answers_that_hardly_anybody_means_are_told_with_the_proof(tmp_path: Path) -> None:
+    """A current of 50 mA on a cell of 0.2 mAh is proven to end, and is named as implausible, also in JSON."""
+    order = ("recipe", "new", tmp_path / "a.yaml", "--kind", "lfp", "--test", "cycling", "--current", "50 mA")
+    told = " ".join(cellrig(*order).stdout.split())
+    assert "a is implausible with bare-lfp: - Steps 2, 3: 50 mA is" in told
+    order = (*order[:2], tmp_path / "b.yaml", *order[3:], "--json")
+    assert json.loads(cellrig(*order).stdout)["implausible"][0].startswith("Steps 2, 3: 50 mA is")
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [

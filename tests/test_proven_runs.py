@@ -19,9 +19,9 @@ from tests.rig import CHANNEL, open_rig
 from tests.slips.recipe_maker import CELLS, made_recipe, text_of
 from tests.slips.slips import program_of
 
-SEARCHED = int(os.environ.get("PROVEN_RUNS", "3"))
-"""How many recipes are run; a search runs 10000: ``PROVEN_RUNS=10000 pytest tests/test_proven_runs.py``."""
-FIRST = int(os.environ.get("PROVEN_FIRST", "1"))
+SEARCHED = int(os.environ.get("CELLRIG_PROVEN_RUNS", "3"))
+"""How many recipes are run; a search runs 10000: ``CELLRIG_PROVEN_RUNS=10000 pytest tests/test_proven_runs.py``."""
+FIRST = int(os.environ.get("CELLRIG_PROVEN_FIRST", "1"))
 # A tester looks for the end of a step ten times a second, and its records round charges to 0.1 uAh.
 _LATE_S = 1.0
 _ROUNDED_AH = 2e-7

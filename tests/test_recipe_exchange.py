@@ -156,6 +156,60 @@ def test_battinfo_has_every_step_with_its_ends_and_says_what_it_leaves_out() -> 
     assert found.read_back is None
 
 
+PHASES = """\
+name: mine
+title: Mine
+for: [lfp]
+record: {every: 30 s}
+steps:
+- step: phase
+  title: slow
+  limits: {host: {low: 2.7 V, high: 3.8 V}, tester: {low: 2.5 V, high: 3.9 V}}
+  steps:
+  - {step: constant_current, direction: charge, current: C/6, until: {voltage: 3.7 V}}
+  - {step: constant_power, direction: discharge, power: 0.1 W/g, until: {voltage: 2.8 V}}
+- {step: constant_current, direction: charge, current: 0.5 C, until: {voltage: 4.0 V}}
+- {step: constant_resistance, resistance: 20 kohm, until: {voltage: 2.8 V}}
+"""
+
+
+@pytest.mark.parametrize("to", sorted(OURS))
+def test_limits_of_a_phase_are_named_and_the_file_lets_every_step_reach_its_end(to: str) -> None:
+    """One protection for the whole test, the widest; each step whose limits are narrower has a line."""
+    found = exported(parse_recipe(PHASES), load_cell("bare-lfp"), to)
+    lost = [str(note) for note in found.lost]
+    for place in ("steps[1].steps[1]", "steps[1].steps[2]"):
+        words = f"{place}: its own limits, host 2.7 V to 3.8 V, tester 2.5 V to 3.9 V, are left out"
+        assert any(words in line for line in lost), lost
+    if to == "neware-xml":
+        volt = SafeET.fromstring(found.data).find("config/Whole_Prt/Protect/Main/Volt")
+        assert volt is not None
+        assert [one.get("Value") for one in volt] == ["42000", "25000"]
+    if to == "unicycler":
+        assert json.loads(found.data)["safety"]["max_voltage_V"] == 4.2
+
+
+def test_battinfo_has_power_and_resistance() -> None:
+    """A step at constant power or resistance is told with its value, not as a discharge of any kind."""
+    document = json.loads(exported(parse_recipe(PHASES), load_cell("bare-lfp"), "battinfo").data)
+    values = {
+        one["@type"]: (one["hasNumericalPart"]["hasNumberValue"], one["hasMeasurementUnit"])
+        for task in _tasks(document["hasTask"])
+        for one in task["hasInput"]
+        if isinstance(one["@type"], str)
+    }
+    assert values["ElectricPower"] == (pytest.approx(1.1e-4), "emmo:Watt")
+    assert values["ElectricResistance"] == (20e3, "emmo:Ohm")
+
+
+def test_bound_of_a_current_with_many_decimals_is_a_bound_again() -> None:
+    """C/3 of 0.187 mAh has no end in mA: rounded in the file, its bound is known for one all the same."""
+    recipe, cell = load_recipe("lfp-pulses"), load_cell("coated-lfp")
+    found = exported(recipe, cell, "neware-xml").read_back
+    assert found is not None
+    assert not [line for line in found if "until" in line]
+
+
 def _tasks(task: dict[str, Any] | None) -> Iterator[dict[str, Any]]:
     while task is not None:
         yield task

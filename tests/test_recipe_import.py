@@ -141,6 +141,41 @@ def test_experiment_of_pybamm_is_read_without_running_it() -> None:
     assert (ours.cycling[0].record, charge.record) == (Record(120.0), Record(10.0))
     assert "Experiment: temperature='25oC' is left out" in notes(found)
     assert "after 24 h" in notes(found)
+    by_rate = imported("Charge at 2C until 4.2 V\nDischarge at 1 mA until 3 V\n")
+    assert [note.split("after ")[1][:4] for note in notes(by_rate).splitlines() if "after " in note] == ["1 h;", "24 h"]
+
+
+CHARGE, DISCHARGE = "Charge at 1 mA for 1 hour or until 4.2 V", "Discharge at 2 mA for 1 hour or until 3 V"
+BOTH = [{"time": "1 h", "voltage": "4.2 V"}, {"time": "1 h", "voltage": "3 V"}]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f'"{CHARGE}",\n"{DISCHARGE}",\n',
+        f'"{CHARGE}"\n"{DISCHARGE}"\n',
+        f'steps = ["{CHARGE}"]\nsteps += ["{DISCHARGE}"]\n',
+        f'steps = []\nsteps.append("{CHARGE}")\nsteps.extend(["{DISCHARGE}"])\nprint(len(steps))\n',
+        f'rates = [1, 2]\nup = "{CHARGE}"\ndown = all = [up, "{DISCHARGE}"]\n',
+        f's = pybamm.Simulation(model, experiment=pybamm.Experiment(["{CHARGE}", "{DISCHARGE}"]))\n',
+    ],
+)
+def test_every_step_of_a_pybamm_file_is_there_however_the_list_is_made(text: str) -> None:
+    """Texts alone in their lines, lists that grow, lists of other things beside them, an experiment as an argument."""
+    assert [step["until"] for step in _documents(imported(text))] == BOTH
+
+
+def test_what_a_pybamm_file_has_beside_its_experiment_is_named() -> None:
+    """Steps that are in no experiment, a second experiment, a period by place or by name, what a function makes."""
+    two = f'first = ["{CHARGE}"]\nlater = "9 s"\na = pybamm.Experiment(first, "10 s", "25oC")\n'
+    found = imported(two + f'b = pybamm.Experiment(["{DISCHARGE}"], period=later)')
+    assert found.recipe.record.every.value == 9.0
+    assert "Experiment: the file has 2: the last one is taken" in notes(found)
+    assert f"line 1: '{CHARGE}' is not among the steps of the experiment" in notes(found)
+    by_place = imported(two)
+    assert by_place.recipe.record.every.value == 10.0
+    assert "Experiment: temperature='25oC' is left out" in notes(by_place)
+    assert "what it makes of the steps is not known" in notes(imported(f'a = ["{CHARGE}"]\nsteps = twice(a)'))
 
 
 def test_lines_of_pybamm_need_no_python() -> None:
@@ -167,6 +202,10 @@ def _documents(found: Imported) -> list[dict[str, Any]]:
         ("Hold at 4 V for 1 hour", "without a current limit"),
         ("Charge at 1 mA until 4 V\nHold at 4 V until 3 V", "without an end"),
         ('steps = [f"Rest for {n} minutes" for n in (1, 2)] + ["Rest for 1 hour"]', "line 1"),
+        ('steps = ["Rest for 1 hour"]\nfor n in (1, 2):\n    steps += ["Charge at 1 mA for 1 hour"]', "line 2"),
+        ('steps = ["Rest for 1 hour", "Charge at 1 mA for 1 hour"]\nsteps.reverse()', "line 2"),
+        ('steps = ["Charge at 1 mA for 1 hour"]\nsteps[0] = "Charge at 2 mA for 1 hour"', "line 2"),
+        ('def cycle():\n    return ["Charge at 1 mA for 1 hour"]\nsteps = ["Rest for 1 hour"]', "line 1"),
     ],
 )
 def test_text_that_cannot_be_meant_is_refused(text: str, words: str) -> None:
@@ -248,6 +287,65 @@ def test_values_that_contradict_each_other_or_have_no_place_are_named() -> None:
     assert "capacity" not in found.text
 
 
+CAPACITY = '<MultCap Value="162000"/>'
+
+
+def test_rate_alone_is_of_the_capacity_that_the_file_names() -> None:
+    """Its current, the limit of a hold and its end are those of the file, whatever cell runs it; each is said."""
+    hold = main(3, Volt=41000, Rate=0.2, Stop_Rate=0.05, Time=3600000)
+    found = imported(step_file(main(1, Rate=0.5, Stop_Volt=41000), hold, DOWN, head=CAPACITY, whole=PROTECT))
+    up, held, _ = _documents(found)
+    assert (up["current"], held["current_limit"], held["until"]["current"]) == ("22.5 mA", "9 mA", "2.25 mA")
+    for words in ("Step1: Rate 0.5 C stands alone", "Step2: Rate 0.2 C stands", "Step2: Stop_Rate 0.05 C stands"):
+        assert words in notes(found)
+    without = imported(step_file(main(1, Rate=0.5, Stop_Volt=41000), hold, DOWN, whole=PROTECT))
+    up, held, _ = _documents(without)
+    assert (up["current"], held["current_limit"], held["until"]["current"]) == ("0.5 C", "0.2 C", "0.05 C")
+    assert "the file has no capacity: it is a rate of the cell's own" in notes(without)
+
+
+def test_no_value_of_a_step_file_is_dropped_in_silence() -> None:
+    """Ends that a step cannot have here, conditions of loops, other protection and records: a lost line for each."""
+    counted = loop(1).replace("</Other>", '<Cnd1 type="1" CmpType="5" Jump_Line="5" Value="30000"/></Other>')
+    records = "<Record><Main><Time Value='1000'/><Cap Value='5'/></Main></Record>"
+    found = imported(
+        step_file(
+            main(1, Curr=1.5, Time=3600000, Volt=41000, Stop_Curr=0.1),
+            main(4, Time=3600000, Stop_Volt=35000, Cap=3600, Curr=1),
+            main(7, Curr=1, Time=3600000, Volt=41000, Stop_Volt=42000, Cap=3600, Stop_Curr=0),
+            main(3, Volt=41000, Curr=1, Stop_Curr=0.5, Stop_Rate=0.05),
+            counted,
+            DOWN,
+            head=CAPACITY + '<RateType Value="105"/>',
+            whole=PROTECT.replace("<Volt>", "<Energy><Upper Value='3'/></Energy><Volt>") + records,
+        )
+    )
+    lost = [str(note) for note in found.notes if note.is_lost]
+    for words in (
+        "Step1: Volt 41000 is left out",
+        "Step1: its end at 0.1 mA is left out",
+        "Step2: its end at 3.5 V is left out",
+        "Step2: its end at 1 mAh is left out",
+        "Step2: Curr 1 is left out",
+        "Step3: its end at 4.2 V is left out",
+        "Step3: its end at 1 mAh is left out",
+        "Step3: the current that ends it is 0",
+        "Step4: the rate that ends it, 0.05 C of 45 mAh, is 2.25 mA, the current 0.5 mA",
+        "Step5: the loop's condition Cnd1 is left out",
+        "Whole_Prt: protection by Energy (Upper 3) is left out",
+        "Whole_Prt: records on a change of Cap, 5, are left out",
+    ):
+        assert any(line.startswith(words) for line in lost), (words, lost)
+
+
+def test_voltage_of_a_charge_held_may_stand_as_its_end() -> None:
+    """A cc_cv with Stop_Volt alone holds that voltage; the line says so, and nothing is called left out."""
+    found = imported(step_file(main(7, Curr=1, Time=3600000, Stop_Volt=41000, Stop_Curr=0.1), DOWN, whole=PROTECT))
+    assert _documents(found)[0]["voltage"] == "4.1 V"
+    assert "Step1: it has no Volt: its Stop_Volt is the voltage that is held" in notes(found)
+    assert not [note for note in found.notes if note.is_lost]
+
+
 def test_traps_of_unicycler_are_normalised() -> None:
     """A rate before a current, "D/2" a discharge, a hold without a sign by the step before, 0 and "" no values."""
     method = [
@@ -255,9 +353,11 @@ def test_traps_of_unicycler_are_normalised() -> None:
         {"step": "constant_current", "rate_C": "D/2", "until_time_s": 900, "until_voltage_V": 0.0},
         {"step": "constant_voltage", "voltage_V": 0.0, "until_rate_C": 0, "until_current_mA": 0.05},
         {"step": "loop", "loop_to": 2, "cycle_count": 3},
+        {"step": "constant_current", "rate_C": "-1/5", "until_time_s": 900},
     ]
     found = imported(json.dumps({"method": method, "record": {"time_s": 5}, "sample": {"name": "$NAME"}}))
-    first, loop = _documents(found)
+    first, loop, last = _documents(found)
+    assert (last["current"], last["direction"]) == ("C/5", "discharge")
     assert (first["current"], first["direction"], first["until"]) == ("C/4", "charge", {"voltage": "0.9 V"})
     assert (loop["times"], loop["steps"][0]["current"], loop["steps"][0]["direction"]) == (3, "C/2", "discharge")
     assert (loop["steps"][1]["direction"], loop["steps"][1]["until"]) == ("discharge", {"current": "0.05 mA"})
@@ -283,6 +383,12 @@ def test_limits_are_said_whoever_set_them() -> None:
     around = imported(step_file(UP, DOWN))
     assert bands(around) == ["2.95 V to 4.15 V", "2.9 V to 4.2 V", "2.8 V to 4.3 V"]
     assert "set around the voltages of the steps" in notes(around)
+    inside = imported(step_file(UP, DOWN, whole=PROTECT.replace("43000", "40000")))
+    assert bands(inside)[1] == "2.5 V to 4.2 V"
+    lost = [str(note) for note in inside.notes if note.is_lost]
+    assert lost[0].startswith(
+        "limits: the file ends the test at 4 V, and its steps go to 4.1 V: that protection is not"
+    )
     beyond = imported(step_file(main(2, Curr=1, Time=1000, Stop_Volt=0)), CellKind.LFP)
     assert "limits: steps go to 0 V, outside of lfp cells' 2.7 V to 4.1 V" in notes(beyond)
     with pytest.raises(FormatError, match="nothing tells the limits"):

@@ -30,6 +30,13 @@ def test_sound_recipes_are_proven_and_nobody_is_asked(seed: int) -> None:
     assert plausibility(program).sentences == ()
 
 
+def test_loop_of_one_step_that_nothing_moves_back_asks_a_person() -> None:
+    """A Li/Li recipe whose discharge was left out: six charges remain, and a person is asked about them."""
+    found = outcome("order: a step left out", 70040)
+    assert found is not None
+    assert found.caught is Caught.PLAUSIBILITY
+
+
 def test_the_ideal_cell_sees_the_harm_of_a_program_that_nobody_refused() -> None:
     """A judge that sees no harm in anything would let every slip pass: of a plain charge without an end it sees it."""
     doc = made_recipe(2, "lfp")

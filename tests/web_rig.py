@@ -20,10 +20,12 @@ from orchestrator.api.places import Places
 from orchestrator.api.refusals import Refusals
 from orchestrator.rack.service import Service
 from orchestrator.store import Store, open_store
-from orchestrator.web.app import WebApp, guarded
+from orchestrator.web.app import SignIn, WebApp, guarded
 from orchestrator.web.control_link import ControlLink
 from orchestrator.web.live_fan import LiveFan
 from orchestrator.web.loopback_client import Answer, Broken, Exchange, Headers
+from orchestrator.web.rack_feed import RackFeed
+from orchestrator.web.rack_stream import RackStream
 from orchestrator.web.reading import Reading
 from orchestrator.web.trace import TraceToControl
 from tests.api_client import TOKEN, answered
@@ -41,6 +43,11 @@ class WebRig:
     service: Service
     link: ControlLink
     fan: LiveFan
+    feed: RackFeed
+    reading: Reading
+    # A stream of its own, and that of the address.
+    stream: RackStream
+    served: RackStream
     # Of both addresses, each with the token.
     web: httpx.AsyncClient
     control: httpx.AsyncClient
@@ -77,8 +84,8 @@ class WebRig:
 
 
 @asynccontextmanager
-async def open_web_rig(path: Path) -> AsyncIterator[WebRig]:
-    """Run a service with web before it on a rig of eight channels."""
+async def open_web_rig(path: Path, sign_in: SignIn | None = None) -> AsyncIterator[WebRig]:
+    """Run a service with web before it on a rig of eight channels; people may sign in if something is given for it."""
     async with open_rig(poll_period_s=60.0) as rig:
         with open_store(path) as store, contextlib.closing(Reading(path)) as reading:
             service = Service(store, [rig.tester])
@@ -99,16 +106,34 @@ async def open_web_rig(path: Path) -> AsyncIterator[WebRig]:
                     await exchange.close()
 
             link = ControlLink(TOKEN, _URL, connect)
-            fan, trace = LiveFan(link), TraceToControl(link)
-            tasks = [asyncio.ensure_future(it) for it in (service.run(), fan.run(), trace.run())]
-            web = guarded(WebApp(link, fan, reading), TOKEN, frozenset({"127.0.0.1"}), Refusals(trace), Places())
+            fan, trace, feed = LiveFan(link), TraceToControl(link), RackFeed(link, reading)
+            tasks = [asyncio.ensure_future(it) for it in (service.run(), fan.run(), trace.run(), feed.run())]
+            app_of_web = WebApp(link, fan, reading, feed, sign_in)
+            hosts = frozenset({"127.0.0.1"})
+            web = guarded(app_of_web, TOKEN, hosts, Refusals(trace), Places(), sign_in)
             headers = {"authorization": f"Bearer {TOKEN}"}
             async with (
                 httpx.AsyncClient(transport=_to(web), base_url=_URL, headers=headers) as of_web,
                 httpx.AsyncClient(transport=_to(app), base_url=_URL, headers=headers) as of_control,
             ):
                 await asyncio.sleep(1)
-                yield WebRig(rig, store, service, link, fan, of_web, of_control, asked, exchanges, answers)
+                yield WebRig(
+                    rig,
+                    store,
+                    service,
+                    link,
+                    fan,
+                    feed,
+                    reading,
+                    RackStream(feed),
+                    app_of_web.rack_stream,
+                    of_web,
+                    of_control,
+                    asked,
+                    exchanges,
+                    answers,
+                )
+            await app_of_web.aclose()
             for task in tasks:
                 task.cancel()
             await asyncio.wait(tasks)

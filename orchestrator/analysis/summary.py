@@ -16,7 +16,7 @@ from orchestrator.judging.cycles import NOTHING, Cycle
 from orchestrator.judging.limits import FindingKind
 from orchestrator.shorts import ShortKind
 from orchestrator.states import RunState
-from orchestrator.store import EventRow, Origins, RunRow, Store
+from orchestrator.store import EventRow, Notes, Origins, RunRow, Store
 from orchestrator.store.imports import Imports
 from orchestrator.store.step_names import names_of_run
 from orchestrator.tables.run_data import Gap, RunData
@@ -174,7 +174,7 @@ def stored_short(store: Store, run_id: str) -> dict[str, Any]:
 
 
 def details(store: Store, run_id: str, last_steps: int, last_cycles: int = 0) -> dict[str, Any]:
-    """Return a run, time left, temperatures, origin, events, last executed steps and cycles, reservoir tests and gaps.
+    """Return a run, time left, temperatures, origin, events, notes, last executed steps and cycles, reservoirs, gaps.
 
     Steps bear run time, the numbers of the original program and the recipe's names (``protocols.step_names``); the step
     number of a repeated contact check is 0.
@@ -204,6 +204,7 @@ def details(store: Store, run_id: str, last_steps: int, last_cycles: int = 0) ->
         "origin": Origins(store).of(run_id).as_dict(),
         "imported": None if (file := Imports(store).of(run_id)) is None else file.as_dict(),
         "events": events,
+        "notes": [note.as_dict() for note in Notes(store).of(run_id)],
         "steps": kept,
         "cycles": [_plain(asdict(cycle)) for cycle in cycles[len(cycles) - min(last_cycles, len(cycles)) :]],
         "reservoir": [_plain(asdict(test)) for test in reservoir_tests(data)],

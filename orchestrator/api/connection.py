@@ -25,6 +25,8 @@ HEAD_S = 10.0
 UNREAD_S = 10.0
 _READ_MEANWHILE = 64 * 1024
 _DESCRIPTORS = 4096
+# What waits for a client of a stream of states, in bytes: some frames.
+_LITTLE = 64 * 1024
 # Defects only: a stranger's bytes that are no HTTP are worth no line each.
 _logger = logging.getLogger(f"{__name__}.http")
 _logger.setLevel(logging.ERROR)
@@ -99,6 +101,12 @@ class Connection(H11Protocol):
             self.close_at_once()
         else:
             super().send_400_response(msg)
+
+    def keep_little_unread(self) -> None:
+        """Let little wait for a client who reads slowly: what it reads late is old, and newer comes."""
+        self.transport.set_write_buffer_limits(high=_LITTLE)
+        if (link := self.transport.get_extra_info("socket")) is not None:
+            link.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _LITTLE)
 
     async def read_by_client(self) -> None:
         """Wait until the client has read most of what was written to it, or is gone."""

@@ -2,17 +2,38 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from enum import StrEnum
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import StreamingResponse
 
 from orchestrator.api import models
 from orchestrator.api.live_stream import MOST_CLIENTS, LiveClients, TooManyClients, stream
 from orchestrator.api.tags import Tag
 from orchestrator.events import RunUpdate
+from orchestrator.rack.claims import NoSuchThing
 
 router = APIRouter()
+
+
+class LiveStream(StrEnum):
+    """What a stream tells of."""
+
+    RUNS = "runs"
+    RACK = "rack"
+
+
+_Which = Annotated[
+    LiveStream,
+    Query(
+        alias="stream",
+        description="`runs`: each change of a run at once; `rack`: the rows of the rack, a frame a second "
+        "(`hello`, `rack`, `need`, `dropped`).",
+        examples=["rack"],
+    ),
+]
 
 
 async def the_watchers(request: Request) -> LiveClients:
@@ -27,8 +48,18 @@ async def the_watchers(request: Request) -> LiveClients:
     response_class=StreamingResponse,
     responses={200: {"description": "Server-sent events, without an end.", "content": models.live_content()}},
 )
-async def live(watchers: Annotated[LiveClients, Depends(the_watchers)], request: Request) -> StreamingResponse:
-    """Send every run as it is, then each change, as server-sent events ``run``; ``dropped`` counts omitted values."""
+async def live(
+    watchers: Annotated[LiveClients, Depends(the_watchers)], request: Request, which: _Which = LiveStream.RUNS
+) -> StreamingResponse:
+    """Send every run as it is, then each change, as server-sent events ``run``; ``dropped`` counts omitted values.
+
+    With ``stream=rack`` the rack as a screen shows it, for whoever looks at all of it.
+    """
+    if which is LiveStream.RACK:
+        of_rack: Callable[[Request], StreamingResponse] | None = getattr(request.app.state, "rack_stream", None)
+        if of_rack is None:
+            raise NoSuchThing("the stream of the rack is sent at the public address of the service")
+        return of_rack(request)
     if watchers.clients >= MOST_CLIENTS:
         raise TooManyClients(f"{MOST_CLIENTS} clients watch already; close some of them")
     now: list[RunUpdate] = request.app.state.now()

@@ -143,13 +143,15 @@ def _program(recipe: Recipe, kind: CellKind, cell: str | None) -> Program | None
 def _tell(recipe: Recipe, file: Path, program: Program | None, *, json: bool) -> None:
     from orchestrator.clock.durations import duration_words
     from protocols.forecast import forecast
+    from protocols.plausibility import plausibility
     from protocols.proof import CounterExample, prove
 
     proof = None if program is None else prove(program)
+    doubts = () if program is None else plausibility(program).sentences
     if json:
         told: dict[str, Any] = {"file": str(file), "recipe": recipe.name, "title": recipe.title}
         on = None if program is None else program.cell.name
-        print_json({**told, "cell": on, "proof": None if proof is None else proof.as_json()})
+        print_json({**told, "cell": on, "proof": None if proof is None else proof.as_json(), "implausible": doubts})
     else:
         say(f"{file} is written: {recipe.title}")
     if isinstance(proof, CounterExample):
@@ -162,4 +164,8 @@ def _tell(recipe: Recipe, file: Path, program: Program | None, *, json: bool) ->
     ends, passes = proof.told(duration_words, forecast(program).between_s)
     say(f"Proven: {ends}")
     say(passes, 2)
+    if doubts:
+        say(f"{recipe.name} is implausible with {program.cell.name}:")
+        for doubt in doubts:
+            say(f"- {doubt}")
     tell(program, json=False)

@@ -108,6 +108,9 @@ def print_run(found: Mapping[str, Any], chosen: str, *, every_event: bool = Fals
     events = [(local_time(e["at_unix_s"], seconds=True), e["kind"], e["message"]) for e in told]
     if events:
         print_table((Column("when"), Column("event"), Column("what", least=30)), events, "Events", chosen)
+    if found["notes"]:
+        notes = [(local_time(n["at_unix_s"], seconds=True), n["by"], n["text"]) for n in found["notes"]]
+        print_table((Column("when"), Column("who"), Column("note", least=30)), notes, "Notes", chosen)
     if found["steps"]:
         rows = [_step_row(step, found["run"]["cell_kind"]) for step in found["steps"]]
         print_table(_STEPS, rows, _last(len(rows), "step"), chosen)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Set
+from collections.abc import Callable, Iterable, Mapping, Set
 from dataclasses import dataclass
 
 from drivers.errors import DriverError
@@ -47,6 +47,8 @@ class ChannelWatch:
         self._late = late
         self._runs = runs
         self._shown: dict[str, ChannelStatus] = {}
+        # When the tester was asked what it answered last, by channel: what it said is at least so old.
+        self.seen_unix_s: dict[str, float] = {}
         # Channels whose test has a barcode of ours and is not looked after as ours, with the reason.
         self._foreign: dict[str, str] = {}
         # The tests that were seen to be over, by channel, and are no late starts.
@@ -62,6 +64,19 @@ class ChannelWatch:
     def answered_since(self, since_s: float) -> bool:
         """Return whether the tester has answered a question of this watch since a moment of the loop's time."""
         return self._answered_s >= since_s
+
+    def seen(self, statuses: Mapping[str, ChannelStatus], asked_unix_s: float) -> None:
+        """Remember that the tester has answered for channels, and when it was asked."""
+        self.seen_unix_s.update(dict.fromkeys(statuses, asked_unix_s))
+
+    def shown(self, channel: str) -> ChannelStatus | None:
+        """Return what a channel without a run of ours showed last; None where nobody has looked since one had it."""
+        return self._shown.get(channel)
+
+    def is_foreign(self, channel: str) -> bool:
+        """Return whether the test that a channel shows is none of this service's runs."""
+        status = self._shown.get(channel)
+        return status is not None and status.test_id != 0 and self._test_of(status) is None
 
     def stray(self, channel: str) -> ChannelStatus | None:
         """Return the status of a channel that works without a run of ours, as it was seen last."""
@@ -190,8 +205,10 @@ class ChannelWatch:
         return None
 
     async def _ask(self, channels: list[str]) -> dict[str, ChannelStatus]:
+        asked_unix_s = wall_time()
         statuses = await self._tester.status(channels)
         self._answered_s = asyncio.get_running_loop().time()
+        self.seen(statuses, asked_unix_s)
         return statuses
 
     def _tell(self, status: ChannelStatus) -> None:

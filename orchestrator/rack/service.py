@@ -324,13 +324,16 @@ class Service:
                 raise failure
         return runs
 
-    def acknowledge(self, run_id: str, by: str) -> Run:
-        """Acknowledge a trip by name: the channel may be used again. Raises CommandRefused for any other state."""
+    def acknowledge(self, run_id: str, by: str, note: str = "") -> Run:
+        """Acknowledge a trip by name: the channel may be used again. Raises CommandRefused for any other state.
+
+        ``note`` says what was seen at the cell, and stands in the event.
+        """
         _, run = self.find(run_id)
         if run.state is not RunState.TRIPPED:
             raise CommandRefused(f"run {run_id} is {run.state.value}: only a tripped run is acknowledged")
         with self.store.transaction():
-            run.journal.note(EventKind.COMMAND, f"trip acknowledged by {by}")
+            run.journal.note(EventKind.COMMAND, f"trip acknowledged by {by}" + (f": {note}" if note else ""))
             run.go(RunState.STOPPED, f"{run.reason} (acknowledged by {by})")
         run.publish()
         return run

@@ -99,7 +99,17 @@ class StopOrders:
         return await self._answered(supervisor, channel, run, self._stop_channel(supervisor, channel, by))
 
     async def stop_rack(self, by: str) -> list[StopReport]:
-        """Stop every run, and every channel that works, whatever the tables say. Raises StoreError."""
+        """Stop every run, and every channel that works, whatever the tables say. Raises StoreError.
+
+        What begins while the testers are waited for is stopped too.
+        """
+        known = {run.run_id for run in self._rack.runs}
+        reports = await self._stop_all(by)
+        new = {run.request.channel for run in self._rack.runs if run.run_id not in known and not run.state.is_settled}
+        reports += await asyncio.gather(*(self._stop_whole(channel, by) for channel in sorted(new)))
+        return reports
+
+    async def _stop_all(self, by: str) -> list[StopReport]:
         channels = {run.request.channel for run in self._rack.runs if not run.state.is_settled}
         channels |= {row.channel for _, row in self._rack.undecided_rows()}
         channels |= {it for it in self._rack.channels() if self._rack.supervisor_of(it).watch.stray(it)}

@@ -109,6 +109,10 @@ def _kind(step: RecordedStep) -> str:
 def _setpoints(step: RecordedStep) -> Iterator[Doc]:
     if step.direction is not None and step.largest_a is not None:
         yield _quantity(["ElectricCurrent" if step.sets_current else "UpperCurrentLimit"], step.largest_a, _AMPERE)
+    if step.power_w is not None:
+        yield _quantity(["ElectricPower"], step.power_w, "emmo:Watt")
+    if step.resistance_ohm is not None:
+        yield _quantity(["ElectricResistance"], step.resistance_ohm, "emmo:Ohm")
     if step.holds_voltage and step.target_v is not None:
         yield _quantity(["Voltage"], step.target_v, _VOLT)
 

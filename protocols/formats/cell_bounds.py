@@ -15,6 +15,8 @@ from protocols.quantities import Dimension, QuantityError, parse_quantity
 
 # Files have a few decimals, a bound is a quotient.
 _SAME = Decimal("1e-6")
+# Half of the last decimal of a current in mA: a bound was reckoned from the current before it was rounded.
+_ROUNDED_A = Decimal("5e-10")
 _TIME, _CAPACITY = "time", "capacity"
 
 
@@ -65,8 +67,10 @@ def _is_bound(step: Doc, kept: Doc, gone: Sequence[str], current_a: Decimal, cel
     bound, reasons = cell.ceiling(current_a, ends)
     if reasons:
         return False
+    same = _SAME + _ROUNDED_A / current_a
     return all(
-        any(_is_same(one, _amount(step["until"][key])) for one in _bounds(bound, key, step, current_a)) for key in gone
+        any(_is_same(one, _amount(step["until"][key]), same) for one in _bounds(bound, key, step, current_a))
+        for key in gone
     )
 
 
@@ -79,8 +83,8 @@ def _bounds(bound: Ceiling, key: str, step: Doc, current_a: Decimal) -> list[flo
     return [bound.time_s, float(Decimal(bound.capacity_ah) * 3600 / current_a)]
 
 
-def _is_same(bound: float | None, written: Decimal | None) -> bool:
-    return bound is not None and written is not None and abs(Decimal(bound) - written) <= _SAME * written
+def _is_same(bound: float | None, written: Decimal | None, same: Decimal) -> bool:
+    return bound is not None and written is not None and abs(Decimal(bound) - written) <= same * written
 
 
 def _amount(text: object) -> Decimal | None:

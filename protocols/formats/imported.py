@@ -171,20 +171,23 @@ def _own_limits(
             f"cell of kind {kind}; import it for a kind that has limits (--for li-li or lfp), or give steps a voltage"
         )
     sides: list[tuple[Decimal, Decimal]] = []
-    is_own = bool(own)
+    is_own, notes = bool(own), []
     for sign, inner, outer in ((-1, lowest, low), (1, highest, high)):
         room = None if outer is None else sign * (outer - inner)
         if outer is not None and room is not None and room >= 2 * _FINEST_V:
             sides.append(((inner + sign * (room / 2).quantize(_FINEST_V)), outer))
         else:
             is_own = False
+            if outer is not None:
+                told = f"the file ends the test at {voltage_text(outer)}, and its steps go to {voltage_text(inner)}"
+                notes.append(Note("limits", f"{told}: that protection is not kept, look which of the two is meant"))
             sides.append((inner + sign * _HOST_V, inner + sign * (_HOST_V + _TESTER_V)))
     (host_low, tester_low), (host_high, tester_high) = sides
     absolute = (tester_low - _ABSOLUTE_V, tester_high + _ABSOLUTE_V)
     what = f"the tester's are the file's protection, {own}" if is_own else "set around the voltages of the steps"
     told = f"{what}; the others are set by cellrig: look at them before the first run"
     layers = _layers((host_low, host_high), (tester_low, tester_high), absolute)
-    return layers, [Note("limits", told, is_lost=False)]
+    return layers, [*notes, Note("limits", told, is_lost=False)]
 
 
 def _layers(*bands: Band) -> dict[str, Doc]:

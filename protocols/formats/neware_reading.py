@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import xml.etree.ElementTree as ET
-from collections.abc import Iterator
+from collections.abc import Callable
 from decimal import Decimal
 
 import defusedxml.ElementTree as SafeET
@@ -27,19 +27,20 @@ from protocols.formats.neware_file import (
 )
 from protocols.formats.neware_file import CHARGE as CC_CHARGE
 from protocols.formats.neware_file import DISCHARGE as CC_DISCHARGE
+from protocols.formats.neware_left_out import READ, beside, rest_of
+from protocols.formats.neware_values import PER_SECOND, PER_VOLT, bound, is_zero, record_of, scaled, selected, text_of
 from protocols.formats.numbers import (
     capacity_text,
     count,
     milliampere_text,
     number,
     plain,
-    positive,
     time_text,
     voltage_text,
 )
 from protocols.formats.read_steps import CHARGE, DISCHARGE, StepList, current_step, rest
 
-_PER_VOLT, _PER_SECOND, _MAS_PER_AH = Decimal(10000), Decimal(1000), Decimal(3600000)
+_MAS_PER_AH = Decimal(3600000)
 _DISCHARGES = {CC_DISCHARGE, CV_DISCHARGE, CCCV_DISCHARGE}
 _OTHERS = {
     8: "constant power",
@@ -54,7 +55,6 @@ _OTHERS = {
 }
 # A current that a writer has rounded to its last decimal is the same one; a truncated one is not.
 _SAME_CURRENT = Decimal("0.005")
-_READ = {"Curr", "Rate", "Time", "Volt", "Stop_Volt", "Stop_Curr", "Stop_Rate", "Cap"}
 _ENCODING = re.compile(rb"<\?xml[^>]*encoding=[\"']([A-Za-z0-9_-]+)[\"'][^>]*\?>")
 # Conditions of ``Limit/Other``: what is compared, and how (section 5.6). Where they lead: to the next step.
 _MEASURES, _NEXT = {"1": "voltage", "2": "current", "3": "time"}, "65526"
@@ -75,15 +75,15 @@ def read(data: bytes) -> ReadRecipe:
     work = _Reading(config)
     work.steps(list(info))
     whole = _whole(config)
-    creator = _text(config, "Head_Info/Creator")
+    creator = text_of(config, "Head_Info/Creator")
     return ReadRecipe(
         source="Neware step file" + (f", written by {creator}" if creator else ""),
-        title=_text(config, "Head_Info/Remark"),
+        title=text_of(config, "Head_Info/Remark"),
         steps=work.list.steps,
-        record=_record(whole),
-        low_v=_scaled(whole, "Protect/Main/Volt/Lower", _PER_VOLT),
-        high_v=_scaled(whole, "Protect/Main/Volt/Upper", _PER_VOLT),
-        notes=(*work.list.notes, *_beside(config, whole)),
+        record=record_of(whole),
+        low_v=scaled(whole, "Protect/Main/Volt/Lower", PER_VOLT),
+        high_v=scaled(whole, "Protect/Main/Volt/Upper", PER_VOLT),
+        notes=(*work.list.notes, *beside(config, whole)),
     )
 
 
@@ -109,42 +109,19 @@ def _whole(config: ET.Element) -> ET.Element:
     return ET.Element("Whole_Prt") if whole is None else whole
 
 
-def _text(parent: ET.Element, path: str) -> str:
-    element = parent.find(path)
-    return "" if element is None else element.get("Value", "").strip()
-
-
-def _selected(parent: ET.Element, path: str) -> ET.Element | None:
-    """Give a value; one that the editor has and does not use is none."""
-    element = parent.find(path)
-    return None if element is None or element.get("Is_Select") == "0" else element
-
-
-def _scaled(parent: ET.Element, path: str, per_unit: Decimal) -> Decimal | None:
-    element = _selected(parent, path)
-    return None if element is None else number(element.get("Value"), f"{parent.tag}/{path}") / per_unit
-
-
-def _bound(parent: ET.Element, path: str, per_unit: Decimal) -> Decimal | None:
-    """Read a number of which 0 is none: no tester knows an end after 0 ms."""
-    element = _selected(parent, path)
-    found = None if element is None else positive(element.get("Value"), f"{parent.tag}/{path}")
-    return None if found is None else found / per_unit
-
-
 class _Reading:
     def __init__(self, config: ET.Element) -> None:
         self.list = StepList()
-        scale = _bound(config, "Head_Info/Scale", Decimal(1)) or Decimal(1)
+        scale = bound(config, "Head_Info/Scale", Decimal(1)) or Decimal(1)
         self._mas_per_ah = _MAS_PER_AH * scale
-        nominal = _bound(config, "Head_Info/MultCap", self._mas_per_ah)
+        nominal = bound(config, "Head_Info/MultCap", self._mas_per_ah)
         self._nominal_mah = None if nominal is None else nominal * 1000
-        self._every = _record(_whole(config)).get("every", "30 s")
-        self._is_by_rate = _text(config, "Head_Info/RateType") == "105"
+        self._every = record_of(_whole(config)).get("every", "30 s")
+        self._is_by_rate = text_of(config, "Head_Info/RateType") == "105"
         if scale != 1:
             told = f"Scale {plain(scale)}, as bm-generator writes: charges are divided by it, its currents are whole mA"
             self.list.notes.append(Note("Head_Info", told, is_lost=False))
-        start = _text(config, "Head_Info/Start_Step")
+        start = text_of(config, "Head_Info/Start_Step")
         if start not in ("", "1"):
             self.list.notes.append(Note("Head_Info", f"the test begins with step {start} there, here with the first"))
 
@@ -170,10 +147,13 @@ class _Reading:
         where = element.tag
         if kind == LOOP:
             back_to, times = (
-                count(_text(element, f"Limit/Other/{tag}") or 0, f"{where}/{tag}")
+                count(text_of(element, f"Limit/Other/{tag}") or 0, f"{where}/{tag}")
                 for tag in ("Start_Step", "Cycle_Count")
             )
             self.list.repeat(n, back_to, times, where)
+            for condition in element.iterfind("Limit/Other/*"):
+                if condition.tag.startswith("Cnd"):
+                    self.list.notes.append(Note(where, f"the loop's condition {condition.tag} is left out"))
             return
         found = element.find("Limit/Main")
         main = ET.Element("Main") if found is None else found
@@ -192,27 +172,32 @@ class _Reading:
         if step is None:
             self.list.add_unknown(n, where, f"a step of type {kind} ({_OTHERS.get(kind, 'unknown')})")
             return
-        if record := _record(element):
+        if record := record_of(element):
             step["record"] = {"every": self._every, **record}
             if "every" not in record:
                 told = f"records also every {self._every}: its own have no time"
                 self.list.notes.append(Note(where, told, is_lost=False))
         self.list.add(n, step)
-        for note in _rest_of(element, main):
-            self.list.notes.append(note)
+        self.list.notes += rest_of(element, main, kind)
 
     def _until(self, kind: int, element: ET.Element, main: ET.Element) -> Doc:
-        until: Doc = {}
-        if (seconds := _bound(main, "Time", _PER_SECOND)) is not None:
-            until["time"] = time_text(seconds)
-        if (volts := _scaled(main, "Stop_Volt", _PER_VOLT)) is not None:
-            until["voltage"] = voltage_text(volts)
-        if (taper := _bound(main, "Stop_Curr", Decimal(1))) is not None:
-            until["current"] = milliampere_text(taper)
-        elif (rate := _bound(main, "Stop_Rate", Decimal(1))) is not None:
-            until["current"] = f"{plain(rate)} C"
-        if (charge := _bound(main, "Cap", self._mas_per_ah)) is not None:
-            until["capacity"] = capacity_text(charge)
+        """Give the ends of a step, of the kinds that a step of its kind has here."""
+        where, until = element.tag, Doc()
+        found = {
+            "Time": ("time", _written(bound(main, "Time", PER_SECOND), time_text)),
+            "Stop_Volt": ("voltage", _written(scaled(main, "Stop_Volt", PER_VOLT), voltage_text)),
+            "Stop_Curr": ("current", self._amount(main, "Stop_Curr", "Stop_Rate", where)),
+            "Cap": ("capacity", _written(bound(main, "Cap", self._mas_per_ah), capacity_text)),
+        }
+        is_held = _is_held_by_its_end(kind, main)
+        for tag, (key, text) in found.items():
+            if text is not None and tag in READ.get(kind, found):
+                until[key] = text
+            elif text is not None and not (is_held and tag == "Stop_Volt"):
+                told = f"its end at {text} is left out: a step of this kind has no such end here"
+                self.list.notes.append(Note(where, told))
+        if until.get("current") is None and is_zero(main, "Stop_Curr"):
+            self.list.notes.append(Note(where, "the current that ends it is 0, which no tester meets: left out"))
         for condition in element.iterfind("Limit/Other/*"):
             if condition.tag.startswith("Cnd"):
                 self._condition(kind, element.tag, condition, until)
@@ -224,9 +209,9 @@ class _Reading:
         compared, jump = condition.get("CmpType", ""), condition.get("Jump_Line", "")
         value = number(condition.get("Value"), f"{where}/{condition.tag}")
         text = {
-            "voltage": voltage_text(value / _PER_VOLT),
+            "voltage": voltage_text(value / PER_VOLT),
             "current": milliampere_text(value),
-            "time": time_text(value / _PER_SECOND),
+            "time": time_text(value / PER_SECOND),
         }.get(measure, plain(value))
         ends = {
             "voltage": compared in {CC_CHARGE: _ABOVE, CC_DISCHARGE: _BELOW}.get(kind, set()),
@@ -237,33 +222,50 @@ class _Reading:
         if is_end:
             until[measure] = text
         sign = ">" if compared in _ABOVE else "<" if compared in _BELOW else f"compared by {compared} with"
-        told = f"the condition {measure or condition.get('type')} {sign} {text}, jump to {jump}, "
+        what = measure or condition.get("Expression") or f"of type {condition.get('type')}"
+        told = f"the condition {what} {sign} {text}, jump to {jump}, "
         self.list.notes.append(
             Note(where, told + ("is an end of the step here" if is_end else "is left out"), is_lost=not is_end)
         )
 
     def _current(self, main: ET.Element, where: str) -> str:
         """Give the current of a step. Raises FormatError for none, and for one that a writer has made 0."""
-        current_ma, rate = _bound(main, "Curr", Decimal(1)), _bound(main, "Rate", Decimal(1))
-        if current_ma is None and rate is not None and main.find("Curr") is None:
-            return f"{plain(rate)} C"
-        if current_ma is None:
+        found = self._amount(main, "Curr", "Rate", where)
+        if found is None:
             raise FormatError(f"{where} has a current of 0 or none; some writers cut small currents off to whole mA")
-        if rate is not None and self._nominal_mah is not None:
-            by_rate = rate * self._nominal_mah
-            if abs(by_rate - current_ma) > _SAME_CURRENT * current_ma:
-                told = (
-                    f"its rate, {plain(rate)} C of {plain(self._nominal_mah)} mAh, is {plain(by_rate)} mA, its current "
-                    f"{plain(current_ma)} mA: the current is taken"
-                )
-                self.list.notes.append(Note(where, told, is_lost=self._is_by_rate))
+        return found
+
+    def _amount(self, main: ET.Element, tag: str, rate_tag: str, where: str) -> str | None:
+        """Give a current that a file says in mA, as a rate, or both; None for none.
+
+        A rate alone is that of the capacity that the file names: a cell here may have another one.
+        """
+        current_ma, rate = bound(main, tag, Decimal(1)), bound(main, rate_tag, Decimal(1))
+        if current_ma is None and (rate is None or main.find(tag) is not None):
+            return None
+        by_rate = None if rate is None or self._nominal_mah is None else rate * self._nominal_mah
+        if current_ma is None and rate is not None:
+            nominal = "no capacity" if self._nominal_mah is None else f"{plain(self._nominal_mah)} mAh"
+            kept = "it is a rate of the cell's own" if by_rate is None else f"it is {plain(by_rate)} mA"
+            told = f"{rate_tag} {plain(rate)} C stands alone, and the file has {nominal}: {kept}"
+            self.list.notes.append(Note(where, told, is_lost=False))
+            return f"{plain(rate)} C" if by_rate is None else milliampere_text(by_rate)
+        if current_ma is None:
+            return None
+        if rate is not None and by_rate is not None and abs(by_rate - current_ma) > _SAME_CURRENT * current_ma:
+            name, what = ("its rate", "its current") if tag == "Curr" else ("the rate that ends it", "the current")
+            of = f"{plain(rate)} C of {plain(by_rate / rate)} mAh"
+            told = f"{name}, {of}, is {plain(by_rate)} mA, {what} {plain(current_ma)} mA: the current is taken"
+            self.list.notes.append(Note(where, told, is_lost=self._is_by_rate))
         return milliampere_text(current_ma)
 
     def _cc_cv(self, kind: int, main: ET.Element, until: Doc, where: str) -> Doc:
-        volts = _scaled(main, "Volt", _PER_VOLT)
-        volts = _scaled(main, "Stop_Volt", _PER_VOLT) if volts is None else volts
-        ends = self._ends_of_hold(until, where)
-        if volts is None or not ends:
+        volts = scaled(main, "Volt", PER_VOLT)
+        if _is_held_by_its_end(kind, main):
+            volts = scaled(main, "Stop_Volt", PER_VOLT)
+            told = "it has no Volt: its Stop_Volt is the voltage that is held"
+            self.list.notes.append(Note(where, told, is_lost=False))
+        if volts is None or not until:
             raise FormatError(f"{where} has no voltage, or no end by time or current")
         current = self._current(main, where)
         return {
@@ -271,11 +273,11 @@ class _Reading:
             "direction": _direction(kind),
             "current": current,
             "voltage": voltage_text(volts),
-            "until": ends,
+            "until": until,
         }
 
     def _hold(self, kind: int, main: ET.Element, until: Doc, where: str) -> Doc:
-        volts = _scaled(main, "Volt", _PER_VOLT)
+        volts = scaled(main, "Volt", PER_VOLT)
         if volts is None:
             raise FormatError(f"{where} holds a voltage and has no Volt")
         direction = _direction(kind)
@@ -283,66 +285,19 @@ class _Reading:
             direction = DISCHARGE
             told = "of type 3 (charge) right after a discharge to the same voltage: read as a discharge"
             self.list.notes.append(Note(where, told, is_lost=False))
-        limit_ma = _bound(main, "Curr", Decimal(1))
-        return self.list.hold(direction, volts, self._ends_of_hold(until, where), limit_ma, where)
+        return self.list.hold(direction, volts, until, self._amount(main, "Curr", "Rate", where), where)
 
-    def _ends_of_hold(self, until: Doc, where: str) -> Doc:
-        for key in ("voltage", "capacity"):
-            if key in until:
-                told = f"its end at {until[key]} is left out: a voltage held ends by time or current here"
-                self.list.notes.append(Note(where, told))
-        return {key: text for key, text in until.items() if key in ("time", "current")}
+
+def _is_held_by_its_end(kind: int, main: ET.Element) -> bool:
+    """Tell whether a writer has given the voltage of a cc_cv as its end."""
+    return (
+        kind in (CCCV_CHARGE, CCCV_DISCHARGE) and selected(main, "Volt") is None and main.find("Stop_Volt") is not None
+    )
+
+
+def _written(value: Decimal | None, write: Callable[[Decimal], str]) -> str | None:
+    return None if value is None else write(value)
 
 
 def _direction(kind: int) -> str:
     return DISCHARGE if kind in _DISCHARGES else CHARGE
-
-
-def _record(parent: ET.Element) -> Doc:
-    found: Doc = {}
-    if (seconds := _bound(parent, "Record/Main/Time", _PER_SECOND)) is not None:
-        found["every"] = time_text(seconds)
-    if (volts := _bound(parent, "Record/Main/Volt", _PER_VOLT)) is not None:
-        found["on_voltage_change"] = voltage_text(volts)
-    if (current := _bound(parent, "Record/Main/Curr", Decimal(1))) is not None:
-        found["on_current_change"] = milliampere_text(current)
-    return found
-
-
-def _rest_of(element: ET.Element, main: ET.Element) -> Iterator[Note]:
-    """Yield what else a step has."""
-    for one in main:
-        if one.get("Is_Select") == "0":
-            yield Note(element.tag, f"{one.tag} {one.get('Value', '')} is marked as not used: left out", is_lost=False)
-        elif one.tag not in _READ:
-            yield Note(element.tag, f"{one.tag} {one.get('Value', '')} is left out")
-    for one in element.iterfind("AdvancedPrt//*"):
-        for name, times in one.items():
-            if name.endswith("Count") and times != "0":
-                yield Note(element.tag, f"its further protection, {one.tag}, is left out")
-    for tag, what in (("Protect", "protection of its own"), ("Record/Aux", "records of auxiliary channels")):
-        if element.find(tag) is not None:
-            yield Note(element.tag, f"{what} is left out")
-    for one in element.iterfind("Limit/Other/*"):
-        if not one.tag.startswith("Cnd"):
-            yield Note(element.tag, f"Other/{one.tag} {one.get('Value', '')} is left out")
-
-
-def _beside(config: ET.Element, whole: ET.Element) -> Iterator[Note]:
-    """Yield what a file says of the whole test, and a recipe does not."""
-    for path, what, is_lost in (
-        ("Protect/Main/Curr/Upper", "limit of current", False),
-        ("Protect/Main/Cap/Upper", "limit of charge", True),
-        ("Protect/Main/Delay_Time", "delay of protection", False),
-        ("Protect/Main/Delay", "delay of protection", False),
-        ("Protect/Aux", "protection by auxiliary channels", True),
-        ("Record/Aux", "records of auxiliary channels", True),
-        ("CapRetentionRateCycle", "cycle of the capacity retention", False),
-    ):
-        element = whole.find(path)
-        if element is not None and element.get("Value", "x") != "0":
-            kept = "is left out" if is_lost else "is left out: cellrig's own holds"
-            yield Note("Whole_Prt", f"{what} {element.get('Value', '')} {kept}".replace("  ", " "), is_lost=is_lost)
-    smbus = config.find("SMBUS/SMBUS_Info")
-    if smbus is not None and smbus.get("Num", "0") != "0":
-        yield Note("SMBUS", "readings of a battery's own electronics are left out")

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from protocols.formats.file_contents import Doc, FormatError, Note
-from protocols.formats.numbers import milliampere_text, voltage_text
+from protocols.formats.numbers import voltage_text
 
 CHARGE, DISCHARGE = "charge", "discharge"
 
@@ -86,13 +86,13 @@ class StepList:
             and before["until"].get("voltage") == voltage_text(volts)
         )
 
-    def hold(self, direction: str, volts: Decimal, until: Doc, limit_ma: Decimal | None, where: str) -> Doc:
+    def hold(self, direction: str, volts: Decimal, until: Doc, limit: str | None, where: str) -> Doc:
         """Give a held voltage. Raises FormatError for one without an end, or with no current before it."""
         if not until:
             raise FormatError(f"{where} holds a voltage without an end by time or current")
         step: Doc = {"step": "constant_voltage", "direction": direction, "voltage": voltage_text(volts), "until": until}
-        if limit_ma is not None:
-            return step | {"current_limit": milliampere_text(limit_ma)}
+        if limit is not None:
+            return step | {"current_limit": limit}
         if self._before is None:
             raise FormatError(
                 f"{where} holds a voltage without a current limit and without a step before it that has one"

@@ -17,7 +17,7 @@ from protocols.formats.file_contents import Doc, FormatError, Note, ReadRecipe, 
 from protocols.formats.numbers import count, milliampere_text, number, plain, positive, time_text, voltage_text
 from protocols.formats.read_steps import CHARGE, DISCHARGE, StepList, current_step, rest
 
-_FRACTION = re.compile(r"(?P<above>[0-9.]*) ?(?P<letter>[CD]?) ?/ ?(?P<below>[0-9.]+)")
+_FRACTION = re.compile(r"(?P<sign>[+-]?)(?P<above>[0-9.]*) ?(?P<letter>[CD]?) ?/ ?(?P<below>[0-9.]+)")
 _KNOWN = {
     "open_circuit_voltage": {"until_time_s"},
     "constant_current": {"rate_C", "current_mA", "until_time_s", "until_voltage_V"},
@@ -184,7 +184,7 @@ def _rate(value: object, where: str) -> tuple[Decimal, str] | None:
     above, below = number(found["above"] or 1, where), number(found["below"], where)
     if not below or not above:
         raise FormatError(f"{where} is {value!r:.60}; expected a rate such as C/10")
-    sign = -1 if found["letter"] == "D" else 1
+    sign = -1 if (found["letter"] == "D") != (found["sign"] == "-") else 1
     return sign * above / below, f"{plain(above)} C/{plain(below)}".removeprefix("1 ")
 
 

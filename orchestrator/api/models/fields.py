@@ -63,15 +63,16 @@ def _in_words(reason: str) -> str:
     return reason.strip()
 
 
-_ONE_LINE = r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]*$"
-Person = Annotated[str, Field(min_length=1, max_length=64, pattern=_ONE_LINE), AfterValidator(_named)]
-Reason = Annotated[str, Field(min_length=1, max_length=200, pattern=_ONE_LINE), AfterValidator(_in_words)]
-CellLabel = Annotated[str, Field(max_length=64, pattern=_ONE_LINE), AfterValidator(_cell_named)]
+ONE_LINE = r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]*$"
+Person = Annotated[str, Field(min_length=1, max_length=64, pattern=ONE_LINE), AfterValidator(_named)]
+Reason = Annotated[str, Field(min_length=1, max_length=200, pattern=ONE_LINE), AfterValidator(_in_words)]
+CellLabel = Annotated[str, Field(max_length=64, pattern=ONE_LINE), AfterValidator(_cell_named)]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$")]
 Channel = Annotated[str, Field(min_length=1, max_length=64)]
-Label = Annotated[str, Field(max_length=64, pattern=_ONE_LINE)]
-FileName = Annotated[str, Field(min_length=1, max_length=4096, pattern=_ONE_LINE)]
+Label = Annotated[str, Field(max_length=64, pattern=ONE_LINE)]
+FileName = Annotated[str, Field(min_length=1, max_length=4096, pattern=ONE_LINE)]
 IncludedName = Annotated[str, Field(max_length=64, pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$")]
+CheckId = Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
 ChangeText = Annotated[str, Field(max_length=1000)]
 Document = Annotated[str, Field(min_length=1, max_length=200_000)]
 

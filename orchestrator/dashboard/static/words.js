@@ -1,0 +1,17 @@
+// The words of the pages in the language of this page: the same table as the server's.
+export const lang = document.documentElement.lang === "zh" ? "zh" : "en";
+
+const texts = await (await fetch(new URL(`./words-${lang}.json`, import.meta.url))).json();
+
+export const has = (code) => Object.hasOwn(texts, code);
+
+// The text of a code with its values; a code that is not in the table is shown as it is, so that nothing is hidden.
+export function t(code, values = {}) {
+  if (!has(code)) return code;
+  return texts[code].replace(/\{\{|\}\}|\{(\w+)\}/g, (found, name) =>
+    name === undefined ? found[0] : Object.hasOwn(values, name) ? String(values[name]) : found,
+  );
+}
+
+// The text of a code with its braces, "" for a code that is not in the table.
+export const text = (code) => (has(code) ? texts[code] : "");

@@ -1,0 +1,83 @@
+"""The words of the pages: one table, each code in both languages with the same values."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from orchestrator.dashboard.assets import FOLDER
+from orchestrator.dashboard.pages import NAVIGATION, TEMPLATES
+from orchestrator.dashboard.states import STATES
+from orchestrator.dashboard.words import LANGUAGES, Words, WordsError, placeholders
+from orchestrator.states import RunState
+
+WORDS = Words.load()
+# Words that are ours, and no technician's; English only.
+FORBIDDEN = re.compile(r"\b(armed|preflight|envelope|finding|latched|adopt\w*|undecided|intent\w*)\b", re.IGNORECASE)
+_CODE = r"""\bt\(\s*["']([a-z_.]+)["']"""
+
+
+@pytest.mark.parametrize("code", WORDS.codes)
+def test_text_is_in_both_languages(code: str) -> None:
+    """Each text names the same values in both, uses no word of ours, and is at most 250 signs long."""
+    texts = {lang: WORDS.text(lang, code) for lang in LANGUAGES}
+    assert placeholders(texts["en"]) == placeholders(texts["zh"])
+    values = dict.fromkeys(placeholders(texts["en"]), "7")
+    for lang, text in texts.items():
+        assert 0 < len(WORDS.say(lang, code, **values)) <= 250
+        assert "!" not in text
+    assert FORBIDDEN.search(texts["en"]) is None
+
+
+def test_every_state_has_its_own_word_and_icon() -> None:
+    """Each state of a run has a word of at most 11 letters; what looks alike is alike."""
+    assert {state.value for state in RunState} <= set(STATES)
+    assert all(len(WORDS.text("en", f"state.{state}")) <= 11 for state in STATES)
+    icons = [STATES[state.value].icon for state in RunState]
+    assert len(set(icons)) == len(icons)
+    assert len({WORDS.text("zh", f"state.{state.value}") for state in RunState}) == len(icons)
+    drawn = (TEMPLATES / "icons.svg").read_text("utf-8")
+    assert [look.icon for look in STATES.values() if f'id="i-{look.icon}"' not in drawn] == []
+
+
+def test_codes_that_pages_use_are_in_the_table() -> None:
+    """A template or script asks for no code that is not there, and the navigation neither."""
+    asked = {entry.code for entry in NAVIGATION}
+    for file in (*TEMPLATES.glob("*.html"), *FOLDER.glob("*.js")):
+        asked |= set(re.findall(_CODE, file.read_text("utf-8")))
+    assert sorted(code for code in asked if not code.endswith(".") and not WORDS.has(code)) == []
+
+
+def test_templates_have_no_text_of_their_own() -> None:
+    """What stands between the tags of a template comes out of the table: the name of the product excepted."""
+    for file in TEMPLATES.glob("*.html"):
+        html = re.sub(r"\{#.*?#\}|\{%.*?%\}|\{\{.*?\}\}", " ", file.read_text("utf-8"), flags=re.DOTALL)
+        # Attributes that a macro gives stand outside of a tag.
+        text = re.sub(r"<[^>]*>|&\w+;|[\w-]+=\"[^\"]*\"|data-\w+|\bhidden\b", " ", html)
+        assert re.findall(r"[^\W\d_]{2,}", text.replace("cellrig", "")) == [], file.name
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ('["a"]\nen = "x"', "a needs en and zh"),
+        ('["a"]\nen = "x"\nzh = " "', "a has an empty text"),
+        ('["a"]\nen = "{n}"\nzh = "{m}"', "names other values"),
+        ('["a"]\nen = "{n"\nzh = "x"', "one.toml: a: "),
+    ],
+)
+def test_wrong_words_are_named(tmp_path: Path, text: str, words: str) -> None:
+    """A file that lacks a language, a value or a brace is refused with its name and the code."""
+    (tmp_path / "one.toml").write_text(text, "utf-8")
+    with pytest.raises(WordsError, match=words):
+        Words.of([tmp_path / "one.toml"])
+
+
+def test_code_that_is_there_twice_is_refused(tmp_path: Path) -> None:
+    """Two files with the same code are named both."""
+    for name in ("one.toml", "two.toml"):
+        (tmp_path / name).write_text('["a"]\nen = "x"\nzh = "x"', "utf-8")
+    with pytest.raises(WordsError, match=r"two\.toml: a is in one\.toml already"):
+        Words.of([tmp_path / "one.toml", tmp_path / "two.toml"])
