@@ -11,11 +11,11 @@ from typing import Any
 
 import httpx
 
+from orchestrator.api.signed_in import Cookie
 from orchestrator.people.passwords import Passwords
 from orchestrator.people.people import People
 from orchestrator.people.person import Role
 from orchestrator.web.app import SignIn
-from orchestrator.web.door import Cookie
 from tests.web_rig import WebRig, open_web_rig
 
 ORIGIN = "http://127.0.0.1"

@@ -6,12 +6,12 @@ from pathlib import Path
 import httpx
 import pytest
 
+from orchestrator.api.signed_in import Cookie
 from orchestrator.people.changes import Asker
 from orchestrator.people.errors import PeopleError
 from orchestrator.people.passwords import Passwords
 from orchestrator.people.people import From, People
 from orchestrator.people.person import MACHINE, Role
-from orchestrator.web.door import Cookie
 from tests.people_rig import CHEAP, COOKIE, EPOCH_UNIX_S, PASSWORD, open_people, open_people_rig, said
 from tests.rig import CHANNEL
 

@@ -9,7 +9,7 @@ from fastapi import APIRouter, FastAPI, Request
 from fastapi.responses import RedirectResponse, Response
 from starlette.exceptions import HTTPException
 
-from orchestrator.dashboard import rack_page
+from orchestrator.dashboard import log_page, people_pages, rack_page, sign_in_page
 from orchestrator.dashboard.assets import PREFIX, Assets
 from orchestrator.dashboard.pages import HEADERS, RigFacts, page
 
@@ -22,7 +22,7 @@ _KEPT = "public, max-age=31536000, immutable"
 
 def routers() -> list[APIRouter]:
     """Return the routers of all pages, in the order of the navigation. A new page adds its line here."""
-    return [rack_page.router]
+    return [sign_in_page.router, rack_page.router, log_page.router, people_pages.router]
 
 
 def new_pages(errors: Errors = ()) -> FastAPI:

@@ -25,7 +25,8 @@ class Right:
 
     ``role``: the least that may, None for everybody. ``act``: the word of the audit log for an order. ``named_by``: the
     value of an order in which the name of its person stands. ``is_page``: who is not signed in is led to the sign-in.
-    ``is_form``: it takes a form of a page, with the token of that page. ``needs_session``: not by a personal token.
+    ``is_form``: it takes a form of a page, with the token of that page. ``needs_session``: for who has signed in with a
+    password, and for no token.
     """
 
     method: str
@@ -53,9 +54,9 @@ def _pages(*templates: str, role: Role | None = Role.VIEWER) -> Iterator[Right]:
         yield Right("GET", template, role, is_page=role is not None)
 
 
-def _forms(*templates: str, role: Role | None = Role.VIEWER) -> Iterator[Right]:
+def _forms(*templates: str, role: Role | None = Role.VIEWER, needs_session: bool = False) -> Iterator[Right]:
     for template in templates:
-        yield Right("POST", template, role, is_form=True)
+        yield Right("POST", template, role, is_form=True, needs_session=needs_session)
 
 
 def _people() -> Iterator[Right]:
@@ -84,8 +85,9 @@ RIGHTS: tuple[Right, ...] = (
     *_pages("/", "/rack", "/runs", "/runs/{...}", "/compare", "/recipes", "/recipes/{...}", "/cells", "/cells/{...}"),
     *_pages("/launch", "/launch/{...}", "/log", "/me", "/docs"),
     *_pages("/people", role=Role.ADMIN),
-    *_forms("/act/sign-out", "/act/me/{...}"),
-    *_forms("/act/people/{...}", "/act/people", role=Role.ADMIN),
+    *_forms("/act/sign-out"),
+    *_forms("/act/me/{...}", needs_session=True),
+    *_forms("/act/people/{...}", "/act/people", role=Role.ADMIN, needs_session=True),
     *_forms("/act/{...}", role=Role.OPERATOR),
     # Questions.
     *_questions("/openapi.json", "/instruments", "/channels", "/channels/{}", "/status", "/preflight", "/notices"),
