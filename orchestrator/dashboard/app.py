@@ -35,6 +35,8 @@ def new_pages(errors: Errors = ()) -> FastAPI:
     app.state.rig = RigFacts()
     for router in routers():
         app.include_router(router)
+    # An application does not list the paths of the routers that it includes.
+    app.state.paths = frozenset(getattr(route, "path", "") for router in routers() for route in router.routes)
     app.get("/")(_start)
     app.get(f"{PREFIX}/{{version}}/{{name}}")(_asset)
     for kind, status, code in errors:

@@ -9,6 +9,8 @@ from orchestrator.people.person import How
 HOW = {how.value: f"log.how_{how.value}" for how in How}
 # Values that the sentence of an act has already, where it has any.
 _IN_SENTENCE = frozenset({"run", "channel", "of", "name", "role", "before", "label", "cell", "recipe"})
+# Values that are roles, which have a word.
+_ROLES = frozenset({"role", "before"})
 
 
 def act_code(act: str) -> str:
@@ -21,7 +23,7 @@ def said_of(entry: Entry, lang: str) -> str:
     """Return what was done: the word of the act, and its values by name."""
     words = Words.load()
     word = words.say(lang, act_code(entry.act))
-    values = [f"{_name(name, lang)} {_text(value)}" for name, value in _ordered(entry)]
+    values = [f"{_name(name, lang)} {_text(name, value, lang)}" for name, value in _ordered(entry)]
     return f"{word}: {', '.join(values)}" if values else word
 
 
@@ -35,5 +37,8 @@ def _name(name: str, lang: str) -> str:
     return words.say(lang, code) if words.has(code) else name
 
 
-def _text(value: object) -> str:
+def _text(name: str, value: object, lang: str) -> str:
+    words, code = Words.load(), f"role.{value}"
+    if name in _ROLES and words.has(code):
+        return words.say(lang, code)
     return f"{value:g}" if isinstance(value, float) else str(value)

@@ -13,6 +13,7 @@ from fastapi.responses import Response
 from orchestrator.api.forms import form_of
 from orchestrator.api.signed_in import asker_of, let_in, people_of
 from orchestrator.dashboard import numbers
+from orchestrator.dashboard.browser_name import browser_name
 from orchestrator.dashboard.form_page import Said, back, done, refused, said_in
 from orchestrator.dashboard.pages import PageContext, page, rig_facts
 from orchestrator.people.accounts import Account
@@ -56,8 +57,8 @@ def _shown(request: Request, template: str, title: str, said: Said | None, statu
         return "" if unix_s is None else numbers.moment(unix_s, zone, context.lang, now)
 
     more: dict[str, Any] = {
-        "said": said or said_in(request), "moment": moment, "roles": _ROLES, "most_days": LONGEST_DAYS,
-        "mine": asker_of(request).person.session_id, **values,
+        "said": said or said_in(request), "moment": moment, "browser_name": browser_name,
+        "roles": _ROLES, "most_days": LONGEST_DAYS, "mine": asker_of(request).person.session_id, **values,
     }  # fmt: skip
     return page(request, template, title_code=title, status=status, **more)
 
