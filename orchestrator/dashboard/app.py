@@ -9,7 +9,17 @@ from fastapi import APIRouter, FastAPI, Request
 from fastapi.responses import RedirectResponse, Response
 from starlette.exceptions import HTTPException
 
-from orchestrator.dashboard import log_page, people_pages, rack_page, sign_in_page
+from orchestrator.dashboard import (
+    compare_page,
+    launch_list_page,
+    launch_page,
+    log_page,
+    people_pages,
+    rack_page,
+    run_page,
+    runs_page,
+    sign_in_page,
+)
 from orchestrator.dashboard.assets import PREFIX, Assets
 from orchestrator.dashboard.pages import HEADERS, RigFacts, page
 
@@ -22,7 +32,17 @@ _KEPT = "public, max-age=31536000, immutable"
 
 def routers() -> list[APIRouter]:
     """Return the routers of all pages, in the order of the navigation. A new page adds its line here."""
-    return [sign_in_page.router, rack_page.router, log_page.router, people_pages.router]
+    return [
+        rack_page.router,
+        launch_page.router,
+        launch_list_page.router,
+        runs_page.router,
+        run_page.router,
+        compare_page.router,
+        log_page.router,
+        people_pages.router,
+        sign_in_page.router,
+    ]
 
 
 def new_pages(errors: Errors = ()) -> FastAPI:
