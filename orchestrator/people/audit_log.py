@@ -74,7 +74,7 @@ class AuditLog:
             address=_clean(act.address),
             method=_clean(act.method),
             path=_clean(act.path),
-            act=act.act,
+            act=_clean(act.act),
             said=_clean(said),
             outcome_of=outcome_of,
             status=status,
