@@ -44,7 +44,10 @@ class WebRig:
     link: ControlLink
     fan: LiveFan
     feed: RackFeed
+    reading: Reading
+    # A stream of its own, and that of the address.
     stream: RackStream
+    served: RackStream
     # Of both addresses, each with the token.
     web: httpx.AsyncClient
     control: httpx.AsyncClient
@@ -105,8 +108,8 @@ async def open_web_rig(path: Path, sign_in: SignIn | None = None) -> AsyncIterat
             link = ControlLink(TOKEN, _URL, connect)
             fan, trace, feed = LiveFan(link), TraceToControl(link), RackFeed(link, reading)
             tasks = [asyncio.ensure_future(it) for it in (service.run(), fan.run(), trace.run(), feed.run())]
-            hosts = frozenset({"127.0.0.1"})
             app_of_web = WebApp(link, fan, reading, feed, sign_in)
+            hosts = frozenset({"127.0.0.1"})
             web = guarded(app_of_web, TOKEN, hosts, Refusals(trace), Places(), sign_in)
             headers = {"authorization": f"Bearer {TOKEN}"}
             async with (
@@ -121,13 +124,16 @@ async def open_web_rig(path: Path, sign_in: SignIn | None = None) -> AsyncIterat
                     link,
                     fan,
                     feed,
+                    reading,
                     RackStream(feed),
+                    app_of_web.rack_stream,
                     of_web,
                     of_control,
                     asked,
                     exchanges,
                     answers,
                 )
+            await app_of_web.aclose()
             for task in tasks:
                 task.cancel()
             await asyncio.wait(tasks)

@@ -21,6 +21,7 @@ from orchestrator.cli import (
     extensions,
     imports,
     morning,
+    notes,
     notices,
     operate,
     paper,
@@ -227,6 +228,7 @@ app.command(
 app.command(epilog=examples("cellrig hold R000002 --by ada", needs=_RUN))(operate.hold)
 app.command(epilog=examples("cellrig resume R000002 --by ada", needs=_RUN))(operate.resume)
 app.command(epilog=examples("cellrig ack R000002 --by ada", needs=_RUN))(operate.ack)
+app.command(epilog=examples("cellrig note R000002 'Pressed the cell in again' --by ada", needs=_STORE))(notes.note)
 app.command(epilog=examples("cellrig mounted R000003 --by ada", needs=_RUN))(cells.mounted)
 app.command(epilog=examples("cellrig empty 21-1-3 --by ada", needs=_SERVICE))(cells.empty)
 app.add_typer(operate.bench_app, name="bench")

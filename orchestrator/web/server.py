@@ -54,7 +54,7 @@ async def serve_web(plan: WebPlan, listening: socket.socket, parent: ParentLink)
     app = guarded(web, link.token, hosts, Refusals(trace), places, sign_in)
     server = http_server(app, plan.settings)
     with contextlib.closing(reading), _closing(sign_in), life.ended_by_parent():
-        async with asyncio.TaskGroup() as group:
+        async with contextlib.aclosing(web), asyncio.TaskGroup() as group:
             serving = group.create_task(server.serve(sockets=[listening]), name="http")
             named = ((fan.run(), "live"), (trace.run(), "trace"), (feed.run(), "rack"))
             tasks = [group.create_task(it, name=name) for it, name in named]
