@@ -31,6 +31,8 @@ function guard(asked, check) {
 }
 
 export function buttonsFor(acts, row) {
+  // Who looks has no dialog, and no button.
+  if (!dialog) return [];
   return acts.filter((act) => PATHS[act] || hasLaunch()).map((act) => {
     const label = row.label ?? row.cell_in ?? "";
     const name = t("act.of", { act: t(`act.${act}`), label, channel: row.channel });
