@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from orchestrator.api.recording import ENTRY_HEADER
 from orchestrator.people.audit_check import ChainCheck, check_file
 from orchestrator.people.audit_entry import COLUMNS, Act
 from orchestrator.people.audit_history import Wanted, deeds
@@ -169,6 +170,22 @@ async def test_order_without_a_record_is_refused_and_a_stop_goes_through(
         monkeypatch.undo()
         assert (await browser.post("/api/v1/channels/21-1-2/empty", json={})).status_code == 200
         assert (await said(await browser.get("/api/v1/status")))["troubles"] == []
+
+
+async def test_order_that_comes_past_web_is_written_down_by_control(tmp_path: Path) -> None:
+    """Commands on the machine ask control itself: their orders are in the log once, as those by web are once."""
+    async with open_people_rig(tmp_path) as rig:
+        path = f"/api/v1/channels/{CHANNEL}/stop"
+        assert (await rig.web.control.post(path, json={"by": "ada"})).status_code == 200
+        assert rig.log() == [("ada", "channel_stop", None), ("ada", "channel_stop", 200)]
+        assert (await rig.web.web.post(path, json={"by": "bob"})).status_code == 200
+        assert rig.log()[2:] == [("bob", "channel_stop", None), ("bob", "channel_stop", 200)]
+        forged = {ENTRY_HEADER: "1"}
+        assert (await rig.web.control.post(path, json={"by": "eve"}, headers=forged)).status_code == 200
+        assert rig.log()[4:] == [("eve", "channel_stop", None), ("eve", "channel_stop", 200)]
+        assert (await rig.web.control.get("/api/v1/status")).status_code == 200
+        assert (await rig.web.control.post("/api/v1/runs", json={})).status_code == 422
+        assert rig.log()[6:] == [("", "start", None), ("", "start", 422)]
 
 
 async def test_log_tells_orders_and_their_outcomes_and_no_secret(tmp_path: Path) -> None:
