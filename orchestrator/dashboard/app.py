@@ -40,7 +40,10 @@ def new_pages(errors: Errors = ()) -> FastAPI:
     """
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
     app.state.rig = RigFacts()
-    for router in routers():
+    pages = routers()
+    # For the navigation, and for links to pages that may not be there.
+    app.state.addresses = frozenset(str(getattr(route, "path", "")) for router in pages for route in router.routes)
+    for router in pages:
         app.include_router(router)
     app.get("/")(_start)
     app.get(f"{PREFIX}/{{version}}/{{name}}")(_asset)

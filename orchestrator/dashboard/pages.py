@@ -177,5 +177,5 @@ def _chosen(request: Request, name: str, of: tuple[str, ...]) -> str:
 
 
 def _navigation(request: Request, role: str) -> list[Entry]:
-    there = {getattr(route, "path", "") for route in request.app.routes}
+    there: frozenset[str] = request.app.state.addresses
     return [entry for entry in NAVIGATION if entry.path in there and (entry.least_role == "viewer" or role == "admin")]
