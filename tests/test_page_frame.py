@@ -114,7 +114,7 @@ def test_uplot_is_served_as_it_was_released(tmp_path: Path) -> None:
 
 def test_navigation_shows_only_pages_that_are_there() -> None:
     """Each page that is built has its entry in the header, and no entry leads nowhere."""
-    there = new_pages().state.addresses
+    there = new_pages().state.paths
     assert "/rack" in there
     assert {path for path in there if path.count("/") == 1 and not path.startswith("/act")} >= _in_navigation()
 
@@ -130,5 +130,5 @@ async def test_header_leads_to_the_pages(tmp_path: Path) -> None:
 
 
 def _in_navigation() -> set[str]:
-    there = new_pages().state.addresses
+    there = new_pages().state.paths
     return {entry.path for entry in NAVIGATION if entry.path in there and entry.least_role == "viewer"}

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import os
+import signal
 from collections.abc import Iterator
 
 import numpy as np
@@ -204,3 +206,27 @@ def test_rack_has_no_serious_fault_of_access(screen: Screen, address: str) -> No
         ]
         assert told == []
     assert hosts == {screen.url.split("/")[2]}
+
+
+@pytest.mark.needs("ps")
+def test_page_without_contact_says_so_and_shows_nothing_as_fresh(screen: Screen) -> None:
+    """The band within five seconds, no work colour, and no start; it comes back by itself, also to a new process."""
+    screen.until(HELD, "running")
+    with screen.page() as page:
+        icon = tile(page, HELD, "running").locator(".icon").first
+        assert icon.locator("use").get_attribute("href") == "#i-running"
+        worked = icon.evaluate("icon => getComputedStyle(icon).color")
+        os.kill(web := screen.web(), signal.SIGSTOP)
+        try:
+            expect(page.locator("#band")).to_be_visible(timeout=5000)
+            assert icon.locator("use").get_attribute("href") == "#i-stale"
+            assert icon.evaluate("icon => getComputedStyle(icon).color") != worked
+            assert page.locator(".act-start:visible, .act-cell_out:visible").count() == 0
+        finally:
+            os.kill(web, signal.SIGCONT)
+        page.wait_for_selector('html[data-contact="live"]', state="attached")
+        expect(page.locator("#band")).to_be_hidden()
+        os.kill(screen.web(), signal.SIGKILL)
+        expect(page.locator("#band")).to_be_visible(timeout=5000)
+        page.wait_for_selector('html[data-contact="live"]', state="attached")
+        assert icon.locator("use").get_attribute("href") == "#i-running"

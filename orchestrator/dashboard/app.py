@@ -9,7 +9,17 @@ from fastapi import APIRouter, FastAPI, Request
 from fastapi.responses import RedirectResponse, Response
 from starlette.exceptions import HTTPException
 
-from orchestrator.dashboard import compare_page, launch_list_page, launch_page, rack_page, run_page, runs_page
+from orchestrator.dashboard import (
+    compare_page,
+    launch_list_page,
+    launch_page,
+    log_page,
+    people_pages,
+    rack_page,
+    run_page,
+    runs_page,
+    sign_in_page,
+)
 from orchestrator.dashboard.assets import PREFIX, Assets
 from orchestrator.dashboard.pages import HEADERS, RigFacts, page
 
@@ -29,6 +39,9 @@ def routers() -> list[APIRouter]:
         runs_page.router,
         run_page.router,
         compare_page.router,
+        log_page.router,
+        people_pages.router,
+        sign_in_page.router,
     ]
 
 
@@ -40,11 +53,10 @@ def new_pages(errors: Errors = ()) -> FastAPI:
     """
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
     app.state.rig = RigFacts()
-    pages = routers()
-    # For the navigation, and for links to pages that may not be there.
-    app.state.addresses = frozenset(str(getattr(route, "path", "")) for router in pages for route in router.routes)
-    for router in pages:
+    for router in routers():
         app.include_router(router)
+    # An application does not list the paths of the routers that it includes.
+    app.state.paths = frozenset(getattr(route, "path", "") for router in routers() for route in router.routes)
     app.get("/")(_start)
     app.get(f"{PREFIX}/{{version}}/{{name}}")(_asset)
     for kind, status, code in errors:
