@@ -98,7 +98,7 @@ def read_trace(store: Store, channel: str) -> models.Trace | None:
 
 async def the_traces(request: Request) -> Traces:
     """Return the traces that are kept."""
-    traces: Traces = request.app.state.traces
+    traces: Traces = request.app.state.channel_traces
     return traces
 
 
