@@ -1,4 +1,4 @@
-"""What it costs that fifty browsers look at the rack: 64 channels at 3,600 times real time, ten that never read.
+"""What it costs that fifty browsers look at the rack: 64 channels faster than real time, ten that never read.
 
 Control's loop is timed alone and while they look. A change counts from its commit to the frame that has it, at each
 reader: the first whose rows control made after that commit.
@@ -27,9 +27,8 @@ from orchestrator.api.token import token_path
 from orchestrator.clock.scaled import ScaledClock
 from orchestrator.rack.lock import owner_of
 
-SPEED = 3600.0
-# Of real time, as a service on a simulated rack does.
-_POLL_S = 0.25
+# Of real time: every row has news in every frame.
+_POLL_S = 1.0
 _BENCH = """
 simulated = true
 [service]
@@ -53,8 +52,8 @@ _MIB = 1024.0
 
 def measure(size: Size) -> list[Figure]:
     """Measure a rack of 64 channels for a minute and a half, or a small one for some seconds."""
-    units, lasts_s = size.of(8, 8, 1), size.of(60.0, 20.0, 4.0)
-    clock = ScaledClock(SPEED, time.time(), time.monotonic())
+    units, lasts_s, speed = size.of(8, 8, 1), size.of(60.0, 20.0, 4.0), size.of(3600.0, 600.0, 600.0)
+    clock = ScaledClock(speed, time.time(), time.monotonic())
     with tempfile.TemporaryDirectory() as name, _rack(Path(name), units, clock) as port:
         folder = Path(name)
         _write_bench(folder, units, clock, port)
@@ -169,7 +168,7 @@ def _start_all(clients: Clients, units: int) -> None:
     for channel in _channels(units):
         order = {"recipe": "li-li-0.2", "cell": "coated-li-li", "channel": channel, "by": "benchmark"}
         assert clients.answer("POST", "runs", order)["run_id"]
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 120
     while [row for row in clients.answer("GET", "channels") if not row["run"] or row["run"]["samples"] == 0]:
         states = {row["run"]["state"] for row in clients.answer("GET", "channels") if row["run"]}
         assert time.monotonic() < deadline, f"the runs do not record: they are {states}"
