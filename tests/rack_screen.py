@@ -14,8 +14,9 @@ from typing import Any
 import httpx
 from playwright.sync_api import Browser, BrowserContext, Page
 
+from orchestrator.rack.lock import owner_of
 from tests.browser import chromium
-from tests.service_bench import Bench, service_bench
+from tests.service_bench import Bench, children_of, service_bench
 
 # A short that ends the run as a trip: half an hour after the cell was put in, a second of the rack's time.
 CELLS = """
@@ -62,6 +63,15 @@ class Screen:
             told = program.post("/api/v1/runs", json={**order, "channel": channel, "label": label})
             assert told.status_code == 201, told.text
             return str(told.json()["run_id"])
+
+    def web(self) -> int:
+        """Give the process that answers browsers."""
+        owner, service = owner_of(self.bench.store), self.bench.service
+        assert owner is not None
+        assert service is not None
+        assert service.pid is not None
+        (web,) = children_of(service.pid) - {owner.pid, self.bench.rack}
+        return web
 
     def row(self, channel: str) -> dict[str, Any]:
         """Give the row of a channel as control tells it."""

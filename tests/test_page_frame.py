@@ -10,7 +10,7 @@ import pytest
 
 from orchestrator.dashboard.app import new_pages
 from orchestrator.dashboard.assets import FOLDER, UPLOT, Assets, WrongAsset, uplot_file
-from orchestrator.dashboard.pages import TEMPLATES, accepted_language
+from orchestrator.dashboard.pages import NAVIGATION, TEMPLATES, accepted_language
 from tests.api_client import TOKEN
 from tests.web_rig import open_web_rig
 
@@ -113,11 +113,22 @@ def test_uplot_is_served_as_it_was_released(tmp_path: Path) -> None:
 
 
 def test_navigation_shows_only_pages_that_are_there() -> None:
-    """An entry of the header leads to a page: no entry is there for one that is not built."""
-    from starlette.routing import Route
+    """Each page that is built has its entry in the header, and no entry leads nowhere."""
+    there = new_pages().state.paths
+    assert "/rack" in there
+    assert {path for path in there if path.count("/") == 1 and not path.startswith("/act")} >= _in_navigation()
 
-    from orchestrator.dashboard.pages import NAVIGATION
 
-    there = {route.path for route in new_pages().routes if isinstance(route, Route)}
-    assert {"/", "/static/{version}/{name}"} <= there
-    assert all(entry.path.startswith("/") for entry in NAVIGATION)
+async def test_header_leads_to_the_pages(tmp_path: Path) -> None:
+    """What the header of a page links to is answered."""
+    async with open_web_rig(tmp_path / "web.db") as rig:
+        rack = await rig.web.get("/rack")
+        nav = rack.text[rack.text.index("<nav") : rack.text.index("</nav>")]
+        linked = re.findall(r'href="([^"]+)"', nav)
+        assert set(linked) == _in_navigation()
+        assert [path for path in linked if (await rig.web.get(path)).status_code == 404] == []
+
+
+def _in_navigation() -> set[str]:
+    there = new_pages().state.paths
+    return {entry.path for entry in NAVIGATION if entry.path in there and entry.least_role == "viewer"}

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import os
+import signal
 from collections.abc import Iterator
 
 import numpy as np
@@ -169,6 +171,21 @@ def test_filter_stands_in_the_address(screen: Screen) -> None:
         assert (shown.get_attribute("aria-label") or "").startswith(f"{CALM}, running, lot7-2, cycle ")
 
 
+def test_table_is_sorted_by_what_was_measured(screen: Screen) -> None:
+    """A head of the table sorts its rows, pressed again the other way round; what has no value stands last."""
+    with screen.page("/rack?view=table") as page:
+        page.wait_for_function("() => document.querySelectorAll('[data-part=value]:not(:empty)').length > 1")
+        by_channel = page.get_by_role("button", name="Channel")
+        for order in (screen.channels(), screen.channels()[::-1]):
+            by_channel.click()
+            assert page.locator("tbody .channel").all_inner_texts() == order
+        for _ in range(2):
+            page.get_by_role("button", name="Voltage").click()
+            has_value = [text != "" for text in page.locator("td[data-part=value]").all_inner_texts()]
+            assert has_value == sorted(has_value, reverse=True)
+        assert page.locator("th[aria-sort=descending]").count() == 1
+
+
 def test_rack_is_read_and_a_test_stopped_without_scripts(screen: Screen) -> None:
     """The first HTML has the rows; the stop asks on a page and comes back with the sentence."""
     with screen.page(live=False, java_script_enabled=False) as page:
@@ -204,3 +221,30 @@ def test_rack_has_no_serious_fault_of_access(screen: Screen, address: str) -> No
         ]
         assert told == []
     assert hosts == {screen.url.split("/")[2]}
+
+
+@pytest.mark.needs("ps")
+def test_page_without_contact_says_so_and_shows_nothing_as_fresh(screen: Screen) -> None:
+    """The band within five seconds, no work colour, and no start; it comes back by itself, also to a new process."""
+    screen.until(HELD, "running")
+    with screen.page() as page:
+        icon = tile(page, HELD, "running").locator(".icon").first
+        assert icon.locator("use").get_attribute("href") == "#i-running"
+        worked = icon.evaluate("icon => getComputedStyle(icon).color")
+        os.kill(web := screen.web(), signal.SIGSTOP)
+        try:
+            expect(page.locator("#band")).to_be_visible(timeout=5000)
+            assert icon.locator("use").get_attribute("href") == "#i-stale"
+            assert icon.evaluate("icon => getComputedStyle(icon).color") != worked
+            assert page.locator(".act-start:visible, .act-cell_out:visible").count() == 0
+        finally:
+            os.kill(web, signal.SIGCONT)
+        page.wait_for_selector('html[data-contact="live"]', state="attached")
+        expect(page.locator("#band")).to_be_hidden()
+        page.evaluate("window.isTheSame = true")
+        os.kill(screen.web(), signal.SIGKILL)
+        # Longer than a page waits for a frame.
+        page.wait_for_timeout(4000)
+        page.wait_for_selector('html[data-contact="live"]', state="attached")
+        assert page.evaluate("window.isTheSame")
+        assert icon.locator("use").get_attribute("href") == "#i-running"

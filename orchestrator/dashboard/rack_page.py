@@ -52,7 +52,7 @@ async def rack(request: Request) -> Response:
         units=units(rows), tiles=tiles, needs=needs, later=later, wanted=wanted, counts=counts(rows), wall=is_wall,
         view=query["view"] if query.get("view") in VIEWS else "compact", most_needs=MOST_NEEDS,
         kinds=sorted({str(row["kind"]) for row in rows if row["kind"]}), may_act=may_act, acts=(*ACTS, "hold"),
-        has_launch=_has(request, "/launch"), ask=_ask(request, rows, speaker) if may_act else None,
+        has_launch="/launch" in request.app.state.paths, ask=_ask(request, rows, speaker) if may_act else None,
         told=query.get("told", "")[:500], link=lambda **changes: _link(request, changes),
     )  # fmt: skip
 
@@ -116,10 +116,6 @@ def _need_look(need: Mapping[str, Any], tiles: Mapping[str, Any]) -> tuple[str, 
 
 def _need_acts(need: Mapping[str, Any], is_live: bool) -> list[str]:
     return [name for name in ACTS if name in need["actions"] and (is_live or name.startswith("stop"))][:1]
-
-
-def _has(request: Request, path: str) -> bool:
-    return path in request.app.state.paths
 
 
 def _link(request: Request, changes: Mapping[str, str]) -> str:

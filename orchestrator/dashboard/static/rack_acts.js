@@ -53,7 +53,7 @@ export function buttonsFor(acts, row) {
   });
 }
 
-const hasLaunch = () => document.querySelector('a[href="/launch"]') !== null;
+const hasLaunch = () => document.querySelector('.head a[href="/launch"]') !== null;
 
 export function bindActs() {
   if (!dialog) return;
