@@ -55,8 +55,5 @@ class Speaker:
         return numbers.moment(unix_s, self.zone, self.lang, self.now_unix_s)
 
     def age(self, unix_s: float | None) -> str:
-        """Return how old something is; of what is a day old, its moment."""
-        if unix_s is None:
-            return numbers.NOT_MEASURED
-        age_s = self.now_unix_s - unix_s
-        return self.moment(unix_s) if age_s >= numbers.DAY_S else numbers.age(age_s, self.lang)
+        """Return how old something is."""
+        return numbers.age(None if unix_s is None else self.now_unix_s - unix_s, self.lang)
