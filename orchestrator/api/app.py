@@ -13,6 +13,7 @@ from drivers.errors import ConnectionFailed, DriverError, OutcomeUnknown
 from orchestrator.api import (
     browser,
     commands,
+    launch_routes,
     live_routes,
     note_routes,
     notice_reports,
@@ -28,6 +29,7 @@ from orchestrator.api import (
     series,
     stored_routes,
     told_errors,
+    trace_routes,
 )
 from orchestrator.api.access import BODY, LOOPBACK_HOSTS, Guard
 from orchestrator.api.application import Statuses, describe_answers, new_application
@@ -48,7 +50,7 @@ from protocols.errors import InputError
 API, OPENAPI = browser.API, browser.OPENAPI
 
 # They are asked with a body, and order nothing.
-_QUESTIONS = frozenset({f"{API}/preflight"})
+_QUESTIONS = frozenset({f"{API}/{name}" for name in ("preflight", "runs/check", "runs/batch/check")})
 _STATUS: Statuses = (
     (NoSuchThing, 404),
     (NothingThere, 422),
@@ -83,7 +85,7 @@ def build_routes(service: Service, live: LiveClients) -> FastAPI:
     app.state.service, app.state.live, app.state.refusals = service, live, Refusals(into(service.store))
     app.state.preflights = PreflightDesk()
     app.state.columns, app.state.rack_rows = series.RunColumns(), RackRows(service)
-    app.state.traces = RunTraces()
+    app.state.channel_traces, app.state.traces = trace_routes.Traces(), RunTraces()
     app.state.stored = lambda: service.store
     app.state.makers = Makers(service.store.path)
     app.state.now = lambda: [run.update() for run in service.runs]
@@ -91,8 +93,16 @@ def build_routes(service: Service, live: LiveClients) -> FastAPI:
     token = [Security(HTTPBearer(auto_error=False, description="The operator's token."))]
     stored = (stored_routes.router, series.router, live_routes.router, origins.router, schema_routes.router)
     stored = (*stored, picture_routes.router)
-    reads = (routes.router, rack_routes.router, preflight_routes.router, *stored, notice_routes.router)
+    reads = (
+        trace_routes.router,
+        routes.router,
+        rack_routes.router,
+        preflight_routes.router,
+        *stored,
+        notice_routes.router,
+    )
     orders = (
+        launch_routes.router,
         commands.router,
         rack_routes.order_router,
         preflight_routes.order_router,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,23 +11,17 @@ from fastapi import APIRouter, Header, Query
 from fastapi.responses import JSONResponse
 
 from orchestrator.api import models, told_errors
-from orchestrator.api.pages import check_run
+from orchestrator.api.order_reading import terms_of, the_request
 from orchestrator.api.parameters import ChannelName, RunId
 from orchestrator.api.rack_routes import TheRows
 from orchestrator.api.routes import TheService, channel_now, channel_stopped
 from orchestrator.api.tags import Tag
-from orchestrator.clock.scaled import in_loop_time
-from orchestrator.rack.claims import CommandRefused
-from orchestrator.rack.mounted_cells import Terms
+from orchestrator.rack.channel_choice import check_free
 from orchestrator.rack.order_keys import OrderKey
-from orchestrator.rack.pending_orders import ANSWER_WITHIN_S
 from orchestrator.rack.service import Service
 from orchestrator.rack.stop_orders import StopReport, not_written
-from orchestrator.runs.order_files import EarlierRun, order_files
-from orchestrator.runs.request import RunRequest
 from orchestrator.runs.run import Run
-from orchestrator.store import Origins, StoreError
-from protocols.document import Document
+from orchestrator.store import StoreError
 
 router = APIRouter()
 # Its orders have no body.
@@ -82,55 +75,6 @@ def _explaining_unstored(order: str) -> Iterator[None]:
         raise type(err)(f"{not_written(order)}: {err}") from err
 
 
-def _request(order: models.StartOrder, like: EarlierRun | None) -> RunRequest:
-    """Convert an order into a run's program. Only shipped names are allowed: no client reads this machine's files."""
-    from protocols.errors import UnknownName
-    from protocols.loading import cell_document, shipped_cells
-
-    recipe = order.document()
-    if order.cell is not None and order.cell not in shipped_cells():
-        raise UnknownName(f"there is no shipped cell {order.cell!r}; there are {', '.join(shipped_cells())}")
-    cell = cell_document(order.cell) if order.cell else None
-    if order.cell_yaml:
-        cell = Document(order.cell_file or "cell_yaml", order.cell_yaml)
-    settings = order.model_dump(exclude_defaults=True, exclude=_NO_SETTINGS)
-    files = order_files(recipe, cell, like, order.set, settings)
-    confirmed_by = order.confirm_implausible or ""
-    program = files.program()
-    if order.accept_voltage:
-        program = program.started_at_any_voltage(order.accept_voltage)
-    second = order.second_person or ""
-    return RunRequest(program, order.channel, order.label, confirmed_by, files=files, second_person=second)
-
-
-# Parts of an order that are kept with the run in other places.
-_NO_SETTINGS = {"recipe", "recipe_yaml", "recipe_file", "recipe_included"}
-_NO_SETTINGS |= {"cell", "cell_yaml", "cell_file", "channel", "by"}
-
-
-async def the_request(service: Service, order: models.StartOrder) -> RunRequest:
-    """Read recipe and cell of an order, also out of an earlier run, on a thread: a long one delays no poll.
-
-    Raises NoSuchThing, InputError, and CommandRefused when it takes too long.
-    """
-    service.supervisor_of(order.channel)
-    like = None
-    if order.like is not None:
-        check_run(service.store, order.like)
-        like = EarlierRun(order.like, Origins(service.store).of(order.like))
-    try:
-        async with asyncio.timeout(in_loop_time(ANSWER_WITHIN_S)):
-            return await asyncio.to_thread(_request, order, like)
-    except TimeoutError:
-        late = f"the recipe was not read and judged within {ANSWER_WITHIN_S:g} s, so nothing is ordered"
-        raise CommandRefused(f"{late}: order it again when this machine has less to do, or shorten it") from None
-
-
-def terms_of(order: models.StartOrder) -> Terms:
-    """Return what an order says of its place: it may wait, and which cell is there."""
-    return Terms(order.queue, order.mounted or "", order.same_cell)
-
-
 @router.post(
     "/runs",
     status_code=201,
@@ -151,20 +95,34 @@ async def start(
     The answer tells each step in mA, mA/cm2, mA/g and C. What is implausible for the cell is refused, unless
     ``confirm_implausible`` names the person who takes it on, and ``second_person`` another one where it lies far
     outside of what is usual. What the order does not give, recipe or cell, is that of
-    the run ``like``, out of the store.
+    the run ``like``, out of the store. With ``check_id`` only what ``POST /runs/check`` has told is ordered, and with
+    ``if_free`` nothing that would have to wait.
     """
     key = OrderKey.of(idempotency_key, order.model_dump(exclude_defaults=True)) if idempotency_key else None
+    started = await started_once(service, order, key)
+    return JSONResponse(started, 201) if isinstance(started, dict) else started
+
+
+async def started_once(
+    service: Service, order: models.StartOrder, key: OrderKey | None
+) -> models.StartedRun | dict[str, Any]:
+    """Queue the run of an order; the same order with the same key has the first answer, as it was kept.
+
+    Raises CommandRefused, InputError, DriverError and StoreError.
+    """
     if key is not None and (answer := service.order_keys.answered(key)) is not None:
-        return JSONResponse(answer, 201)
+        return answer
     request = await the_request(service, order)
     # The same order may have been carried out meanwhile.
     if key is not None and (answer := service.order_keys.answered(key)) is not None:
-        return JSONResponse(answer, 201)
+        return answer
 
     def keep(run: Run) -> None:
         if key is not None:
             service.order_keys.keep(key, run, json.loads(_started(service, run).model_dump_json()))
 
+    if order.if_free:
+        check_free(service, order.channel, order.by, terms_of(order))
     return _started(service, service.submit(request, order.by, terms_of(order), keep))
 
 

@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query, Request
 
 from orchestrator.api import models, told_errors
-from orchestrator.api.commands import terms_of, the_request
+from orchestrator.api.order_reading import terms_of, the_request
 from orchestrator.api.parameters import ChannelName
 from orchestrator.api.preflight_desk import PreflightDesk
 from orchestrator.api.routes import TheService

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
-import functools
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 from fastapi.responses import JSONResponse
 
-from orchestrator.api import models, pages, told_errors
+from orchestrator.api import models, named_items, pages, told_errors
 from orchestrator.api.parameters import OF_RECORDS, OF_RUN, After, AfterTest, Events, Limit, OnePage, RunId, TheStore
 from orchestrator.api.tags import Tag
 from orchestrator.store import Notes, Store
@@ -17,36 +15,16 @@ from orchestrator.store import Notes, Store
 router = APIRouter()
 
 
-@functools.cache
-def _recipes() -> list[models.RecipeItem]:
-    from protocols.loading import parameters_of, recipe_document, recipe_of, shipped_recipes
-
-    found = []
-    for document in map(recipe_document, shipped_recipes()):
-        recipe = recipe_of(document)
-        parameters = [models.ParameterItem.model_validate(one.as_dict()) for one in parameters_of(document)]
-        kinds = [kind.value for kind in recipe.for_kinds]
-        found.append(models.RecipeItem(name=document.file, kinds=kinds, title=recipe.title, parameters=parameters))
-    return found
-
-
-@functools.cache
-def _cells() -> list[models.CellItem]:
-    from protocols.loading import load_cell, shipped_cells
-
-    return [models.CellItem(name=name, kind=load_cell(name).kind.value) for name in shipped_cells()]
-
-
 @router.get("/recipes", tags=[Tag.SHIPPED])
-async def recipes() -> list[models.RecipeItem]:
-    """List the shipped recipes."""
-    return await asyncio.to_thread(_recipes)
+async def recipes(store: TheStore, query: Annotated[models.NameQuery, Query()]) -> list[models.RecipeItem]:
+    """List the recipes that can be ordered by name: the shipped ones, with ``used`` also those of earlier runs."""
+    return await named_items.recipes(store, query)
 
 
 @router.get("/cells", tags=[Tag.SHIPPED])
-async def cells() -> list[models.CellItem]:
-    """List the shipped cells."""
-    return await asyncio.to_thread(_cells)
+async def cells(store: TheStore, query: Annotated[models.NameQuery, Query()]) -> list[models.CellItem]:
+    """List the cells that can be ordered by name: the shipped ones, with ``used`` also those of earlier runs."""
+    return await named_items.cells(store, query)
 
 
 @router.get("/runs", response_model=models.RunPage, tags=[Tag.RUNS])

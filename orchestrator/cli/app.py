@@ -12,6 +12,7 @@ from orchestrator.cli import (
     analyse,
     archive,
     audit,
+    audit_log,
     cell_files,
     cells,
     commission,
@@ -24,6 +25,7 @@ from orchestrator.cli import (
     notices,
     operate,
     paper,
+    people,
     plot,
     preflight,
     recipe_exchange,
@@ -231,6 +233,8 @@ app.command(epilog=examples("cellrig mounted R000003 --by ada", needs=_RUN))(cel
 app.command(epilog=examples("cellrig empty 21-1-3 --by ada", needs=_SERVICE))(cells.empty)
 app.add_typer(operate.bench_app, name="bench")
 app.add_typer(notices.app, name="notices")
+app.add_typer(people.app, name="people")
+app.add_typer(audit_log.app, name="audit-log")
 app.add_typer(simulate.app, name="simulate")
 app.add_typer(stores.app, name="store")
 app.command(epilog=examples("cellrig extensions", "cellrig extensions --json"))(extensions.extensions)

@@ -158,6 +158,9 @@ def show(
     store: StoreFile = DEFAULT_STORE,
     steps: Annotated[int, typer.Option("--steps", min=0, help="How many of the last executed steps to list.")] = 10,
     cycles: Annotated[int, typer.Option("--cycles", min=0, help="How many of the last cycles to list.")] = 10,
+    every: Annotated[
+        bool, typer.Option("--all", help="Every event, also those of each start of a further test of a run of many.")
+    ] = False,
     columns: EveryColumn = None,
     json: Json = False,
 ) -> None:
@@ -166,7 +169,7 @@ def show(
     Steps are named as in the recipe, and numbered from the top of its file where it has several of a name; no. is the
     number in the program and in the sample table. V/I is mean voltage over mean current of the second half of a step:
     the resistance of a Li/Li or Li/Cu cell, but not of a cell that has a voltage of its own. A step ended by external
-    was ended by none of its own conditions: by the host, stopped, tripped or taken over.
+    was ended by none of its own conditions: stopped, tripped or taken over; by host it was as its recipe says.
     """
     from orchestrator.analysis.summary import details
     from orchestrator.cli.run_tables import print_run
@@ -177,4 +180,4 @@ def show(
     if json:
         print_json(found)
     else:
-        print_run(found, columns.value if columns else "")
+        print_run(found, columns.value if columns else "", every_event=every)

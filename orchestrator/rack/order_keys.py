@@ -19,7 +19,9 @@ from orchestrator.store.errors import explained
 from protocols.errors import InputError
 
 _FIND = """
-    SELECT run_id, data_json FROM event WHERE kind = ? AND json_extract(data_json, '$.key') = ? ORDER BY id LIMIT 1
+    SELECT run_id, data_json FROM event
+    WHERE kind = ?1 AND (json_extract(data_json, '$.key') = ?2 OR json_extract(data_json, '$.list') = ?2)
+    ORDER BY id LIMIT 1
 """
 
 
@@ -29,16 +31,25 @@ class KeyReused(InputError):
 
 @dataclass(frozen=True, slots=True)
 class OrderKey:
-    """The key of an order, and the digest of the order that it was given with."""
+    """The key of an order, and the digest of the order that it was given with.
+
+    Of a list of orders each line has a key of its own, with the digest of the whole list; ``list_key`` is then the key
+    that the list was given with, empty of a single order.
+    """
 
     key: str
     body_sha256: str
+    list_key: str = ""
 
     @classmethod
     def of(cls, key: str, order: dict[str, Any]) -> OrderKey:
         """Return the key of an order, which is told from others by its values, not by how its text is laid out."""
         text = json.dumps(order, sort_keys=True, separators=(",", ":"))
         return cls(key, hashlib.sha256(text.encode()).hexdigest())
+
+    def of_line(self, line: int) -> OrderKey:
+        """Return the key of one line of a list; no client can give such a key itself, which has no space."""
+        return OrderKey(f"{self.key} {line}", self.body_sha256, self.key)
 
 
 class OrderKeys:
@@ -65,4 +76,5 @@ class OrderKeys:
     def keep(self, key: OrderKey, run: Run, answer: dict[str, Any]) -> None:
         """Store the answer to an order, inside the transaction that stores its run."""
         data = {"key": key.key, "body_sha256": key.body_sha256, "answer": answer}
+        data |= {"list": key.list_key} if key.list_key else {}
         run.journal.note(EventKind.ORDER_KEY, f"ordered with the idempotency key {key.key}", data)

@@ -39,6 +39,7 @@ from orchestrator.store import MountingKind, Mountings, Store
 from orchestrator.store.disk_space import free_bytes
 from protocols.cell import SYMMETRIC
 from protocols.forecast import forecast
+from protocols.program import Program
 from protocols.usual_bands import BANDS, UsualBands
 
 ANSWER_WITHIN_S = 3.0
@@ -120,6 +121,11 @@ class Preflight:
         self._slow = SlowChecks()
         self._refuse = frozenset(plan.settings.refuse)
 
+    @property
+    def judged_by(self) -> tuple[UsualBands, float]:
+        """The bands in which values are usual here, and how many times outside of one two persons confirm."""
+        return self._plan.bands, self._plan.settings.second_person_factor
+
     async def end(self) -> None:
         """End what is still being watched."""
         await self._watches.end()
@@ -147,7 +153,7 @@ class Preflight:
         _refuse(self._starts())
         if twice or (twice := self._rack.shared_cells.problem(request.channel)):
             raise CommandRefused(twice)
-        _refuse(envelope_check(request.channel, request.program, self._reasons(request)))
+        _refuse(envelope_check(request.channel, request.program, self.unfit(request.channel, request.program)))
         _refuse(proof_check(request.program))
         admitted, word = self._rack.cells.admitted(request, terms)
         for check in self._strict([self._rack.ovens.check(request), self._judged_cell(request, terms, admitted, word)]):
@@ -285,9 +291,9 @@ class Preflight:
             return None, failed(CheckName.TESTER, f"{tester.name}: {err}", silent)
         return status, passed(CheckName.TESTER, f"{tester.name} answers")
 
-    def _reasons(self, request: RunRequest) -> list[str]:
+    def unfit(self, channel: str, program: Program) -> list[str]:
         """Say why a channel cannot run a program, what is in its holder and what it is wired to included."""
-        channel, program, holders = request.channel, request.program, self._plan.holders
+        holders = self._plan.holders
         reasons = self._rack.supervisor_of(channel).tester.problems(channel, program)
         if holders is not None and (none_of_it := holders.problem(channel, program.cell)):
             reasons.append(none_of_it)
@@ -296,7 +302,8 @@ class Preflight:
     def _on_paper(self, request: RunRequest) -> list[Check]:
         """Make the checks that the program, its cell and the settings of the channel answer."""
         tester = self._rack.supervisor_of(request.channel).tester
-        return program_checks(request, tester, self._reasons(request), self._plan.bands, self._plan.settings)
+        unfit = self.unfit(request.channel, request.program)
+        return program_checks(request, tester, unfit, self._plan.bands, self._plan.settings)
 
     async def _slow_checks(
         self, channel: str, within_s: float, is_over: Callable[[], bool] = lambda: False

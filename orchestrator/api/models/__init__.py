@@ -18,6 +18,23 @@ from orchestrator.api.models.channels import (
     Status,
 )
 from orchestrator.api.models.fields import UNIT, Person
+from orchestrator.api.models.launch import (
+    BatchAnswers,
+    ChannelChoice,
+    CheckedCell,
+    CheckOrder,
+    Course,
+    Doubt,
+    FieldToSet,
+    HandsNeeded,
+    LimitLayer,
+    LineAnswer,
+    LineCheck,
+    OrderBatch,
+    OrderReason,
+    RunCheck,
+    StepAhead,
+)
 from orchestrator.api.models.live import live_content, live_schema
 from orchestrator.api.models.notices import AcknowledgedNotices, AcknowledgeNotices, NoticesNow
 from orchestrator.api.models.orders import (
@@ -26,6 +43,7 @@ from orchestrator.api.models.orders import (
     ClaimOrder,
     LocalOrder,
     NoteOrder,
+    OrderParts,
     PutOffOrder,
     RackStopOrder,
     RecipeText,
@@ -34,8 +52,8 @@ from orchestrator.api.models.orders import (
 )
 from orchestrator.api.models.pictures import FileProgress, FileQuery, PictureFormat, PictureNumbers, PictureQuery
 from orchestrator.api.models.preflight import CheckNow, LampNow, LampOrder, PreflightNow, PreflightQuery
-from orchestrator.api.models.queries import LIMIT_MAX, EventQuery, Page, RackEventQuery, RunQuery
-from orchestrator.api.models.rack import Need, Priority, RackNow, RackRow
+from orchestrator.api.models.queries import LIMIT_MAX, EventQuery, NameQuery, Page, RackEventQuery, RunQuery
+from orchestrator.api.models.rack import Need, Priority, RackNow, RackRow, Trace
 from orchestrator.api.models.records import DeviationPage, EventPage, MeasurementList, NoteItem, NoteList
 from orchestrator.api.models.runs import RunDetail, RunNow, RunPage, RunStopped, StartedRun, StepValues
 from orchestrator.api.models.series import SeriesAxis, SeriesQuery, SeriesValue, SeriesWindow
@@ -47,34 +65,49 @@ __all__ = [
     "AcknowledgeNotices",
     "AcknowledgeOrder",
     "AcknowledgedNotices",
+    "BatchAnswers",
     "ByOrder",
     "CellItem",
+    "ChannelChoice",
     "ChannelNow",
     "ChannelStopped",
     "CheckNow",
+    "CheckOrder",
+    "CheckedCell",
     "ClaimNow",
     "ClaimOrder",
+    "Course",
     "CycleTable",
     "DeviationPage",
+    "Doubt",
     "EventPage",
     "EventQuery",
+    "FieldToSet",
     "FileFault",
     "FileProgress",
     "FileQuery",
+    "HandsNeeded",
     "Happened",
     "Health",
     "Instrument",
     "LampNow",
     "LampOrder",
+    "LimitLayer",
+    "LineAnswer",
+    "LineCheck",
     "LocalOrder",
     "MeasurementList",
     "MountedNow",
+    "NameQuery",
     "Need",
     "NoteItem",
     "NoteList",
     "NoteOrder",
     "NoticesNow",
     "OpenedRecipe",
+    "OrderBatch",
+    "OrderParts",
+    "OrderReason",
     "OvenNow",
     "Page",
     "ParameterItem",
@@ -93,6 +126,7 @@ __all__ = [
     "RackStopOrder",
     "RecipeItem",
     "RecipeText",
+    "RunCheck",
     "RunDetail",
     "RunNow",
     "RunPage",
@@ -109,8 +143,10 @@ __all__ = [
     "StartOrder",
     "StartedRun",
     "Status",
+    "StepAhead",
     "StepTable",
     "StepValues",
+    "Trace",
     "live_content",
     "live_schema",
 ]

@@ -204,8 +204,21 @@ class ParameterItem(BaseModel):
     is_set: Annotated[bool, said("Whether the value was set", False)]
 
 
-class RecipeItem(BaseModel):
-    """A shipped recipe."""
+class UsedItem(BaseModel):
+    """A name that runs were ordered with."""
+
+    used_unix_s: Annotated[
+        float | None, time_of("When a run was last ordered with it; null: never, or not asked for with `used`")
+    ] = None
+    used_in: Annotated[
+        str | None,
+        said("Id of that run; of a name that is not shipped, its files are the ones that are ordered", "R000001"),
+    ] = None
+    used_utc: ClassVar[object] = iso_of("used_unix_s", "When a run was last ordered with it", str | None)
+
+
+class RecipeItem(UsedItem):
+    """A recipe that can be ordered by its name: a shipped one, or one of an earlier run."""
 
     name: Annotated[str, said("Name for `recipe` of an order", "li-li-0.2")]
     kinds: Annotated[list[str], said("Kinds of cell that it is for", ["li-li"])]
@@ -234,8 +247,10 @@ class OpenedRecipe(BaseModel):
     faults: Annotated[list[FileFault], said("What is wrong in it", [])]
 
 
-class CellItem(BaseModel):
-    """A shipped cell."""
+class CellItem(UsedItem):
+    """A cell that can be ordered by its name: a shipped one, or one of an earlier run."""
 
     name: Annotated[str, said("Name for `cell` of an order", "coated-li-li")]
     kind: Annotated[str, said("Kind of cell, as recipes name it", "li-li")]
+    area_cm2: Annotated[float | None, said("Area of the electrode; null: not known", 0.7854, "cm2")]
+    active_mass_mg: Annotated[float | None, said("Active mass; null: not known, as of a foil", 1.1, "mg")]

@@ -72,6 +72,7 @@ Channel = Annotated[str, Field(min_length=1, max_length=64)]
 Label = Annotated[str, Field(max_length=64, pattern=ONE_LINE)]
 FileName = Annotated[str, Field(min_length=1, max_length=4096, pattern=ONE_LINE)]
 IncludedName = Annotated[str, Field(max_length=64, pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$")]
+CheckId = Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
 ChangeText = Annotated[str, Field(max_length=1000)]
 Document = Annotated[str, Field(min_length=1, max_length=200_000)]
 

@@ -12,6 +12,7 @@ from orchestrator.api.models.fields import (
     CellLabel,
     ChangeText,
     Channel,
+    CheckId,
     Document,
     FileName,
     IncludedName,
@@ -41,7 +42,11 @@ class RecipeText(_Order):
 
     recipe: Annotated[
         Name | None,
-        said("Name of a shipped recipe (`GET /recipes`); either this or `recipe_yaml`", "li-li-0.2"),
+        said(
+            "Name of a shipped recipe (`GET /recipes`), or of one that an earlier run was ordered with; either this or "
+            "`recipe_yaml`",
+            "li-li-0.2",
+        ),
     ] = None
     recipe_yaml: Annotated[
         Document | None, said("Text of a recipe file in YAML; either this or `recipe`", "name: mine\nfor: li-li\n...")
@@ -83,12 +88,16 @@ class RecipeText(_Order):
         return recipe_document(self.recipe)
 
 
-class StartOrder(RecipeText):
-    """A run to queue: a recipe for a cell on a channel. Recipe and cell are shipped names, or the text of a file."""
+class OrderParts(RecipeText):
+    """The parts of an order besides its channel and its person."""
 
     cell: Annotated[
-        Name | None,
-        said("Name of a shipped cell (`GET /cells`); either this or `cell_yaml`, or `like`", "coated-li-li"),
+        CellLabel | None,
+        said(
+            "Name of a shipped cell (`GET /cells`), or of one that an earlier run was ordered with; either this or "
+            "`cell_yaml`, or `like`",
+            "coated-li-li",
+        ),
     ] = None
     cell_yaml: Annotated[
         Document | None, said("Text of a cell file in YAML; either this or `cell`", "name: A17\nkind: li-li\n...")
@@ -100,9 +109,7 @@ class StartOrder(RecipeText):
         Name | None,
         said("Id of an earlier run: the recipe or cell that is not given is the one of that run", "R000001"),
     ] = None
-    channel: Annotated[Channel, said("Name of the channel that the cell is on (`GET /channels`)", "21-1-3")]
     label: Annotated[Label, said("Name of the cell in tables and pictures; else that of the cell file", "A17")] = ""
-    by: _By
     confirm_implausible: Annotated[
         Person | None,
         said("Name of the person who takes on what is implausible in it; without one such a run is refused", "ada"),
@@ -128,11 +135,45 @@ class StartOrder(RecipeText):
     ] = False
 
     @model_validator(mode="after")
-    def _one_of_each(self) -> Self:
-        for what, name, text in (("recipe", self.recipe, self.recipe_yaml), ("cell", self.cell, self.cell_yaml)):
-            given = (name is not None) + (text is not None)
-            if given > 1 or (given == 0 and self.like is None):
+    def _not_two(self) -> Self:
+        for what, name, text in self._named_or_told:
+            if name is not None and text is not None:
                 raise ValueError(f"give either {what} or {what}_yaml, or an earlier run as like")
+        return self
+
+    @property
+    def _named_or_told(self) -> tuple[tuple[str, str | None, str | None], ...]:
+        return ("recipe", self.recipe, self.recipe_yaml), ("cell", self.cell, self.cell_yaml)
+
+
+class StartOrder(OrderParts):
+    """A run to queue: a recipe for a cell on a channel. Recipe and cell are names, or the text of a file."""
+
+    channel: Annotated[Channel, said("Name of the channel that the cell is on (`GET /channels`)", "21-1-3")]
+    by: _By
+    check_id: Annotated[
+        CheckId | None,
+        said(
+            "What `POST /runs/check` has told of this order: where anything of it is another by now, it is refused",
+            "5d1f0a5c1f4f2c7f8f1be8bd23ff64ab",
+        ),
+    ] = None
+    if_free: Annotated[
+        bool,
+        said(
+            "Whether it is refused where the channel is not free now: a run is or waits there, the tester works, or "
+            "the cell of an ended run is on it and neither `mounted` nor `same_cell` says which one is there",
+            False,
+        ),
+    ] = False
+
+    @model_validator(mode="after")
+    def _has_each(self) -> Self:
+        for what, name, text in self._named_or_told:
+            if name is None and text is None and self.like is None:
+                raise ValueError(f"give either {what} or {what}_yaml, or an earlier run as like")
+        if self.if_free and self.queue:
+            raise ValueError("give either queue, to wait for a busy channel, or if_free, never to wait")
         return self
 
 

@@ -58,6 +58,17 @@ class RunQuery(Page):
     before: Annotated[Moment, _moment_of("Runs ordered before this moment")] = None
 
 
+class NameQuery(BaseModel):
+    """Which recipes or cells are asked for."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    used: Annotated[
+        bool, said("Whether those of earlier runs are given too, and then the last used ones first", False)
+    ] = False
+    search: Annotated[_Text, said("Words that all stand in the name, the title or the kind", "li-li")] = ""
+
+
 class EventQuery(Page):
     """Which events are asked for. A filter that is repeated lets each of its values through."""
 
