@@ -42,6 +42,7 @@ def new_pages(errors: Errors = ()) -> FastAPI:
     app.state.rig = RigFacts()
     for router in routers():
         app.include_router(router)
+    app.state.page_paths = frozenset(getattr(route, "path", "") for router in routers() for route in router.routes)
     app.get("/")(_start)
     app.get(f"{PREFIX}/{{version}}/{{name}}")(_asset)
     for kind, status, code in errors:

@@ -176,6 +176,12 @@ def _chosen(request: Request, name: str, of: tuple[str, ...]) -> str:
     return ""
 
 
+def pages_there(request: Request) -> frozenset[str]:
+    """Return the addresses of the pages that there are; a router that was included hides its own in the list."""
+    there: frozenset[str] = getattr(request.app.state, "page_paths", frozenset())
+    return there
+
+
 def _navigation(request: Request, role: str) -> list[Entry]:
-    there = {getattr(route, "path", "") for route in request.app.routes}
+    there = pages_there(request)
     return [entry for entry in NAVIGATION if entry.path in there and (entry.least_role == "viewer" or role == "admin")]

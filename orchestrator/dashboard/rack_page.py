@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, quote, urlencode
 from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse, Response
 
-from orchestrator.dashboard.pages import HEADERS, PageContext, page, rig_facts, rig_time
+from orchestrator.dashboard.pages import HEADERS, PageContext, page, pages_there, rig_facts, rig_time
 from orchestrator.dashboard.rack_view import ACTS, ORDERS, Filter, Row, counts, shown, units, word_of
 from orchestrator.dashboard.sentences import Speaker
 
@@ -142,7 +142,7 @@ def _need_acts(need: Mapping[str, Any], is_live: bool) -> list[str]:
 
 
 def _has(request: Request, path: str) -> bool:
-    return any(getattr(route, "path", "") == path for route in request.app.routes)
+    return path in pages_there(request)
 
 
 def _link(request: Request, changes: Mapping[str, str]) -> str:
