@@ -14,8 +14,9 @@ from orchestrator.api import pages
 from orchestrator.api.picture_routes import details_of
 from orchestrator.api.time_pictures import Clock
 from orchestrator.dashboard.asking import form_of, order
-from orchestrator.dashboard.pages import HEADERS, PageContext, page, pages_there
+from orchestrator.dashboard.pages import HEADERS, PageContext, page, pages_there, rig_facts, rig_time
 from orchestrator.dashboard.run_facts import cycles_planned, fact_rows, kinds_of_picture, run_line
+from orchestrator.dashboard.sentences import Speaker
 from orchestrator.dashboard.words import Words
 from orchestrator.store import Notes, Origins, Store
 
@@ -55,8 +56,10 @@ async def run_page(
     notes = Notes(store).of(run_id)
     cycles = query.get("cycles", "")[:_LONGEST]
     context, origin = PageContext.of(request), Origins(store).of(run_id) if shown == "cell" else None
+    speaker = Speaker(context.lang, rig_facts(request).lab_zone, rig_time(request))
     values: dict[str, Any] = {
-        "run": line, "live_row": live, "there": there, "picture": picture, "tab": shown, "tabs": TABS,
+        "run": line, "live_row": live, "step": speaker.sentence(live.get("step")) if live else "",
+        "there": there, "picture": picture, "tab": shown, "tabs": TABS,
         "events": _told(store, events, run_id), "notes": notes, "newest": _NEWEST_EVENTS,
         "planned": cycles_planned(row.program_json), "actions": _actions(request, live),
         "query": _picture_query(run_id, picture, query), "cycles": cycles, "formats": FORMATS, "by_cycle": _BY_CYCLE,
