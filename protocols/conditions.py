@@ -71,7 +71,8 @@ class Threshold:
         return self.text
 
 
-def _fraction(value: object) -> Threshold:
+def parse_fraction(value: object) -> Threshold:
+    """Read a part in per cent. Raises what the file's model reports."""
     if isinstance(value, Threshold):
         return value
     found = _PERCENT.fullmatch(value.strip()) if isinstance(value, str) else None
@@ -101,7 +102,7 @@ def _capacity(value: object) -> Quantity | Threshold:
         quantity = parse_quantity(value, *_CAPACITIES)
     except QuantityError as err:
         raise problem(err.seen, f"{err.expected}, or a share such as 80 % of cycle 3") from None
-    if quantity.exact <= 0:
+    if quantity.exact <= 0 or quantity.of is not None:
         raise problem(str(quantity), "more than 0, or a share such as 80 % of cycle 3")
     return quantity
 
@@ -110,7 +111,7 @@ def _as_text(pattern: str, description: str) -> tuple[PlainSerializer, WithJsonS
     return PlainSerializer(str), WithJsonSchema({"type": "string", "pattern": pattern, "description": description})
 
 
-Fraction = Annotated[Threshold, PlainValidator(_fraction), *_as_text(f"^{_NUMBER} ?%$", "a part in per cent")]
+Fraction = Annotated[Threshold, PlainValidator(parse_fraction), *_as_text(f"^{_NUMBER} ?%$", "a part in per cent")]
 Drift = Annotated[
     Threshold, PlainValidator(_drift), *_as_text(f"^{_NUMBER} ?(V|mV|uV)/(h|min|s)$", "a change of voltage with time")
 ]
@@ -267,7 +268,7 @@ def _part_or_voltage(value: object) -> Quantity | Threshold:
     if isinstance(value, Quantity | Threshold):
         return value
     if isinstance(value, str) and "%" in value:
-        found = _fraction(value)
+        found = parse_fraction(value)
         if found.exact >= 1:
             raise problem(str(found), "less than 100 %")
         return found

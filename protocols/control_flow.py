@@ -22,7 +22,7 @@ Flaw = tuple[Path, str, str]
 
 def targets(steps: Sequence[RecipeStep]) -> dict[str, Path]:
     """Give the places of the named steps to which a condition leads, by their names."""
-    named = {step.name: path for path, step in _all(steps) if step.name is not None}
+    named = {step.name: path for path, step in all_steps(steps) if step.name is not None}
     wanted = {then_of(block.then or usual)[1] for _, _, blocks, usual in _decisions(steps) for block in blocks}
     return {name: named[name] for name in wanted if name in named}
 
@@ -35,7 +35,7 @@ def asks_for_shorts(steps: Sequence[RecipeStep]) -> bool:
 def flow_flaws(steps: Sequence[RecipeStep]) -> Iterator[Flaw]:
     """Give what of the names, conditions and prompts of a recipe cannot be: its place, what was seen, and expected."""
     named: dict[str, Path] = {}
-    for path, step in _all(steps):
+    for path, step in all_steps(steps):
         if step.name is not None and named.setdefault(step.name, path) != path:
             there = step_name(named[step.name])
             yield (*path, "name"), f"the name '{step.name}', which {there} has", "a name of its own for each step"
@@ -82,20 +82,20 @@ def _leads(path: Path, key: Path, block: ConditionBlock, usual: str | None, name
 _TOP = 2
 
 
-def _all(steps: Sequence[RecipeStep], at: Path = ()) -> Iterator[tuple[Path, RecipeStep]]:
+def all_steps(steps: Sequence[RecipeStep], at: Path = ()) -> Iterator[tuple[Path, RecipeStep]]:
     """Yield the steps with their places, in the order written, loops before what they repeat."""
     for index, step in enumerate(steps):
         path = (*at, "steps", index)
         yield path, step
         if isinstance(step, RepeatStep):
-            yield from _all(step.steps, path)
+            yield from all_steps(step.steps, path)
 
 
 def _decisions(
     steps: Sequence[RecipeStep],
 ) -> Iterator[tuple[Path, RecipeStep, tuple[ConditionBlock, ...], str | None]]:
     """Yield the steps that have conditions, with these and with what the run does where one says nothing of it."""
-    for path, step in _all(steps):
+    for path, step in all_steps(steps):
         if isinstance(step, RepeatStep) and step.until:
             yield path, step, step.until, step.then
         elif blocks := getattr(step, "when", ()):

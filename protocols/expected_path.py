@@ -13,6 +13,7 @@ from itertools import pairwise
 from protocols.branches import Measure
 from protocols.channel_envelope import size_problems
 from protocols.half_cycles import CycleNumbers
+from protocols.measured_amounts import expected_of
 from protocols.program import CyclingSegment, Program, Segment
 from protocols.program_steps import LOOP_DEPTH_MAX, STEPS_MAX, Rest, recorded
 
@@ -66,6 +67,7 @@ def notes(program: Program, rest_s: float) -> list[str]:
         at = sum(bool(segment.after) for segment in program.segments)
         places = f"{at} place" if at == 1 else f"{at} places"
         found.append(f"it decides at {places} by what is measured; the times are those of a run in which none holds")
+    found += _measured(program)
     found += [f"no usual tester can run it. {reason}" for reason in size_problems(program)]
     if (parted := _parted_at_rests(program)) > 1:
         held = f"a tester holds {STEPS_MAX} steps, and loops nested {LOOP_DEPTH_MAX} deep"
@@ -77,6 +79,23 @@ def notes(program: Program, rest_s: float) -> list[str]:
     if asked := sum(segment.prompt is not None for segment in program.segments):
         found.append(f"it waits for a person {asked} times" if asked > 1 else "it waits for a person once")
     return found
+
+
+def _measured(program: Program) -> list[str]:
+    """Say of each kind of value that is measured first what is expected, and what it may be without a person."""
+    told: dict[str, None] = {}
+    for segment in program.cycling:
+        for one in segment.measured:
+            band = f"{one.low * 1e3:.4g} to {one.words(one.high).partition(' ')[2]}"
+            expected = one.words(expected_of(segment.steps, one))
+            told[f"a {expected} is expected by {one.told}, which the run measures first; held outside {band}"] = None
+    kept = list(told)
+    more = [f"{len(kept) - _TOLD} more values are measured first"] if len(kept) > _TOLD else []
+    return kept[:_TOLD] + more
+
+
+# So many kinds of measured values are told one by one.
+_TOLD = 6
 
 
 def _parted_at_rests(program: Program) -> int:
@@ -91,9 +110,11 @@ def _parted_at_rests(program: Program) -> int:
 
 def _goes_on(first: Segment, second: Segment) -> bool:
     """Tell whether a segment takes up the one before it, which has ended with a rest and nothing to be decided."""
-    if not isinstance(first, CyclingSegment) or not isinstance(second, CyclingSegment) or first.after or first.ends:
+    if not isinstance(first, CyclingSegment) or not isinstance(second, CyclingSegment):
         return False
-    if second.prompt is not None or (first.temperature, first.limits) != (second.temperature, second.limits):
+    if first.after or first.host_may_end or second.prompt is not None or second.measured:
+        return False
+    if (first.temperature, first.limits) != (second.temperature, second.limits):
         return False
     *_, last = recorded(first.steps)
     return isinstance(last[1], Rest)

@@ -140,6 +140,11 @@ class CycleNumbers:
         """Return the number that a measurement at this index bears: that of the half-cycle before it, 0 without one."""
         return _cycle(self._before[segment].halves)
 
+    def is_whole_before(self, segment: int, cycle: int) -> bool:
+        """Tell whether a cycle is over when this segment begins: no later stage adds to its second half."""
+        halves, last = self._before[segment].halves, self._before[segment].last
+        return halves > 2 * cycle or (halves == 2 * cycle and self._firsts[segment] is not last)
+
     def whole_before(self, segment: int) -> int:
         """Return how many cycles have both their half-cycles before the program's segment of this index."""
         return self._before[segment].halves // 2

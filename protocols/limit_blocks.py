@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 
 from protocols.field_types import FileModel, problem
 from protocols.quantities import Voltage
+from protocols.temperature import TemperatureBand, TemperatureLimitBlock
 
 
 class BandBlock(FileModel):
@@ -18,11 +19,21 @@ class BandBlock(FileModel):
 
 
 class LimitsBlock(FileModel):
-    """Layers of voltage limits, each wider than the one before; a layer left out has the default of the cell's kind."""
+    """Layers of voltage limits, each wider than the one before; a layer left out has the default of the cell's kind.
+
+    ``temperature``: where the cell's place may be; beyond it the run trips.
+    """
 
     host: BandBlock | None = None
     tester: BandBlock | None = None
     absolute: BandBlock | None = None
+    # Left out of the text where a file does not say it: hashes of earlier versions hold.
+    temperature: Annotated[TemperatureLimitBlock | None, Field(exclude_if=lambda value: value is None)] = None
+
+    @property
+    def temperature_band(self) -> TemperatureBand | None:
+        """The temperatures outside of which the run trips, as a program keeps them; None without such limits."""
+        return None if self.temperature is None else self.temperature.in_program()
 
 
 class PhaseLimits(FileModel):

@@ -73,6 +73,7 @@ def _parted(piece: Cycling, checks: int) -> list[Piece]:
             prompt=piece.prompt if index == 0 else None,
             decisions=piece.decisions if index == last else (),
             end=piece.end if index == last else None,
+            degrees=piece.degrees if index == last else None,
             is_continued=piece.is_continued or index > 0,
         )
         for index, part in enumerate(parts)

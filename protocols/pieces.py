@@ -1,9 +1,10 @@
 """Cuts the steps of a recipe into pieces that one instrument carries out in one go, and says where each leads.
 
 Pieces become the segments of a program. Steps are cut where the instrument, the temperature or the limits change,
-where a person is asked to do something, and where the host decides: behind a step with ``when``, behind one that the
-host ends, behind each pass of a ``repeat`` with ``until``. A loop that holds such a place is written out pass by pass,
-because no instrument can jump back into another program; all others are loops of the tester.
+where a person is asked to do something, where the host decides (behind a step with ``when``, behind one that the host
+ends, behind each pass of a ``repeat`` with ``until``), and between a step whose charge is measured and the one that a
+value is reckoned for by it. A loop that holds such a place is written out pass by pass, because no instrument can jump
+back into another program; all others are loops of the tester.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from protocols.branches import HostEnd, Then
 from protocols.conditions import ConditionBlock, Leads, then_of
 from protocols.control_flow import targets
 from protocols.limit_blocks import PhaseLimits
+from protocols.measured_steps import Link, links
 from protocols.program_steps import LOOP_DEPTH_MAX, STEPS_MAX
 from protocols.recipe_steps import (
     Around,
@@ -25,9 +27,11 @@ from protocols.recipe_steps import (
     RecipeStep,
     RepeatStep,
     host_end,
+    is_ended_by_host,
     surroundings,
+    temperature_end,
 )
-from protocols.temperature import TemperatureBlock
+from protocols.temperature import TemperatureBand, TemperatureBlock
 
 # What a program may hold: a year of an EIS every six hours, before and after.
 SEGMENTS_MAX = 3000
@@ -48,7 +52,7 @@ class Cycling:
 
     ``prompt``: what a person is asked to do before them. ``end``: the end of the last one that the host orders.
     ``is_continued``: the cell comes to them as it was left, from others on the same channel. ``limits``: those in place
-    of the recipe's.
+    of the recipe's. ``degrees``: the temperatures outside of which the host ends the last one.
     """
 
     steps: tuple[tuple[Path, RecipeStep], ...]
@@ -58,6 +62,7 @@ class Cycling:
     decisions: tuple[Decision, ...] = ()
     end: HostEnd | None = None
     is_continued: bool = False
+    degrees: TemperatureBand | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +86,7 @@ def segments_of(steps: Sequence[RecipeStep], temperature: TemperatureBlock | Non
     A program begins on the tester, before any measurement and any prompt: it shows whose cell is on the channel, and at
     which voltage it rests. Gives a few pieces more than ``SEGMENTS_MAX`` for a recipe that has more.
     """
-    cutter = _Cutter(targets(steps))
+    cutter = _Cutter(targets(steps), links(steps))
     cutter.walk(steps, Around(temperature), (), None)
     return cutter.finished()
 
@@ -114,6 +119,7 @@ class _Open:
 @dataclass(slots=True)
 class _Cutter:
     targets: dict[str, Path]
+    links: dict[Path, tuple[Link, ...]]
     found: list[Piece] = field(default_factory=list)
     _gathered: list[tuple[Path, RecipeStep]] = field(default_factory=list)
     _around: Around = field(default_factory=Around)
@@ -122,6 +128,8 @@ class _Cutter:
     _open: list[_Open] = field(default_factory=list)
     _starts: dict[Path, list[int]] = field(default_factory=lambda: defaultdict(list))
     _opened: dict[Path, bool] = field(default_factory=dict)
+    # Cycles that are over before the steps that are gathered: a value was measured by each of them before.
+    _known: set[int] = field(default_factory=set)
 
     @property
     def is_full(self) -> bool:
@@ -153,8 +161,8 @@ class _Cutter:
             self._add(Measuring(path, step, around.temperature, around.limits))
         else:
             self._gather(path, step, around)
-        if (end := host_end(step)) is not None:
-            self._cut(end)
+        if is_ended_by_host(step):
+            self._cut(host_end(step), temperature_end(step))
         if conditions := getattr(step, "when", ()):
             self._cut()
             self._decide(path, conditions, None, loop)
@@ -186,27 +194,47 @@ class _Cutter:
         """Tell whether a loop is written out pass by pass, whatever its temperatures and limits."""
         if path not in self._opened:
             inner = [((*path, "steps", n), other) for n, other in enumerate(step.steps)]
-            self._opened[path] = bool(step.until) or any(
-                where in self.targets.values()
-                or isinstance(other, MeasurementStep | PromptStep)
-                or (isinstance(other, RepeatStep) and self._is_opened(other, where))
-                or host_end(other) is not None
-                or bool(getattr(other, "when", ()))
-                for where, other in inner
+            self._opened[path] = (
+                bool(step.until)
+                or any(
+                    where in self.targets.values()
+                    or isinstance(other, MeasurementStep | PromptStep)
+                    or (isinstance(other, RepeatStep) and self._is_opened(other, where))
+                    or is_ended_by_host(other)
+                    or bool(getattr(other, "when", ()))
+                    for where, other in inner
+                )
+                or any(link.step is not None and link.step[: len(path)] == path for link in self._links_in(path))
             )
         return self._opened[path]
 
     def _gather(self, path: Path, step: RecipeStep, around: Around) -> None:
-        if self._gathered and around != self._around:
+        if self._gathered and (around != self._around or self._is_measured_first(path)):
             self._cut()
+        self._known.update(link.cycle for link in self._links_in(path) if link.cycle is not None)
         self._gathered.append((path, step))
         self._around = around
 
-    def _cut(self, end: HostEnd | None = None) -> None:
+    def _links_in(self, path: Path) -> list[Link]:
+        """Give the measured values of a step, or of all steps in a loop."""
+        return [link for at, found in self.links.items() if at[: len(path)] == path for link in found]
+
+    def _is_measured_first(self, path: Path) -> bool:
+        """Tell whether a value of a step is measured by what is gathered: it is known when another program is written.
+
+        The number of a cycle is counted only when all pieces are made: the first that asks for one begins a program.
+        """
+        gathered = [at for at, _ in self._gathered]
+        return any(
+            link.cycle not in self._known if link.step is None else any(link.step[: len(at)] == at for at in gathered)
+            for link in self._links_in(path)
+        )
+
+    def _cut(self, end: HostEnd | None = None, degrees: TemperatureBand | None = None) -> None:
         """End a piece with the steps gathered so far."""
         if self._gathered:
             steps, self._gathered = tuple(self._gathered), []
-            self._add(Cycling(steps, self._around.temperature, self._around.limits, end=end))
+            self._add(Cycling(steps, self._around.temperature, self._around.limits, end=end, degrees=degrees))
 
     def _add(self, piece: Piece) -> None:
         prompt = " ".join(self._prompts) or None

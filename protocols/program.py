@@ -8,7 +8,7 @@ every programmable tester stores and what the step number in each of its records
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Annotated, Literal
@@ -16,6 +16,7 @@ from typing import Annotated, Literal
 from pydantic import Discriminator, Field, TypeAdapter
 
 from protocols.branches import Branch, HostEnd, Measure
+from protocols.measured_amounts import MeasuredAmount, corners, with_values
 from protocols.program_steps import (
     CcCv,
     Ceiling,
@@ -33,7 +34,7 @@ from protocols.program_steps import (
     Until,
 )
 from protocols.techniques import Technique
-from protocols.temperature import CellTemperature
+from protocols.temperature import CellTemperature, TemperatureBand
 from protocols.trouble import DEFAULT_TROUBLE, TroubleGuards
 
 __all__ = [
@@ -164,7 +165,10 @@ class CyclingSegment:
     ``prompt``: what a person is asked to do before it begins. ``after``: where the run goes on when it is over, if a
     condition holds; else with the next segment. ``ends``: ends of its last step that the host orders.
     ``checks_on_resume``: the contact checks of a segment that begins without them, because the cell came to it from
-    another one on the same channel; they are made where an interrupted run goes on in it.
+    another one on the same channel; they are made where an interrupted run goes on in it. ``measured``: values of its
+    steps, here the expected ones, that what the run has measured replaces before it begins. ``temperature_end``: the
+    temperatures of the cell's place outside of which the host ends its last step; ``temperature_limit``: those outside
+    of which the run trips.
     """
 
     steps: tuple[Step, ...]
@@ -178,6 +182,25 @@ class CyclingSegment:
     after: Annotated[tuple[Branch, ...], Field(exclude_if=_is_empty)] = ()
     ends: Annotated[tuple[HostEnd, ...], Field(exclude_if=_is_empty)] = ()
     checks_on_resume: Annotated[tuple[Step, ...], Field(exclude_if=_is_empty)] = ()
+    measured: Annotated[tuple[MeasuredAmount, ...], Field(exclude_if=_is_empty)] = ()
+    temperature_end: Annotated[TemperatureBand | None, Field(exclude_if=_is_none)] = None
+    temperature_limit: Annotated[TemperatureBand | None, Field(exclude_if=_is_none)] = None
+
+    @property
+    def host_may_end(self) -> bool:
+        """Whether the host may end its last step, by what it watches in the records or by the temperature."""
+        return bool(self.ends) or self.temperature_end is not None
+
+    def with_measured(self, values: Mapping[MeasuredAmount, float]) -> CyclingSegment:
+        """Give the segment with values that were measured; nothing of it is measured any more."""
+        return replace(self, steps=with_values(self.steps, values), measured=())
+
+    @property
+    def extremes(self) -> tuple[CyclingSegment, ...]:
+        """The segments between which it lies, whatever is measured: itself, where nothing of it is."""
+        if not self.measured:
+            return (self,)
+        return tuple(replace(self, steps=steps) for steps in corners(self.steps, self.measured))
 
     def to_json(self) -> str:
         """Give the canonical JSON text: the same segment gives the same bytes."""
@@ -279,6 +302,11 @@ class Program:
         guards = replace(first.guards, open_circuit=first.limits.host, open_circuit_reason=reason.strip())
         widened = replace(first, guards=guards)
         return replace(self, segments=tuple(widened if one is first else one for one in self.segments))
+
+    @property
+    def asks_for_temperature(self) -> bool:
+        """Whether a step of it ends, or the run trips, by the temperature of the cell's place."""
+        return any(it.temperature_end is not None or it.temperature_limit is not None for it in self.cycling)
 
     @property
     def decides(self) -> bool:

@@ -25,6 +25,7 @@ from pydantic import PlainSerializer, PlainValidator, WithJsonSchema
 
 from protocols.field_types import problem
 from protocols.meant_words import meant_quantity
+from protocols.measured_source import SOURCE_PATTERN, MeasuredSource, meant_source, taken_from
 
 
 class Dimension(StrEnum):
@@ -98,6 +99,7 @@ UNITS: Mapping[str, Unit] = MappingProxyType(
 )
 
 _TEXT_MAX = 60
+_MEASURED_TEXT_MAX = 120
 _QUANTITY = re.compile(
     r"([+-]?[0-9]{1,20}(?:\.[0-9]{1,20})?(?:[eE][+-]?[0-9]{1,3})?) *([A-Za-z][A-Za-z0-9/]*|% of nominal capacity)"
 )
@@ -109,6 +111,7 @@ _FRACTION = re.compile(
 _PERCENT = re.compile(
     r"([0-9]{1,9}(?:\.[0-9]{1,9})?) *%(?: of (?:the )?(?:capacity|nominal|nominal_capacity|nominal capacity))?"
 )
+_PERCENT_ALONE = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,9})?) *%")
 _ONE_VALUE = "one value; several stand in a block, or in `for_each` around a step"
 _BARE_NUMBER = re.compile(r"[+-]?[0-9.]+(?:[eE][+-]?[0-9]+)?")
 _DECIMAL_COMMA = re.compile(r"[+-]?[0-9]+,[0-9]+ *[A-Za-z].*")
@@ -132,12 +135,14 @@ class Quantity:
 
     ``exact`` is the number in the base unit of its ``dimension`` (A, A/cm2, A/g, 1/h, W, W/cm2, W/g, V, s, Ah,
     Ah/cm2, Ah/g, 1, m, cm2, g, ohm, degC, Hz, V/s, S/cm), ``value`` the float nearest to it. ``fraction``: the text of
-    a rate that was written as one; its number is the nearest decimal one of 28 digits.
+    a rate that was written as one; its number is the nearest decimal one of 28 digits. ``of``: the measured charge to
+    which a rate or a share refers in place of the nominal capacity.
     """
 
     number: Decimal
     unit: Unit
     fraction: str | None = field(default=None, repr=False, compare=False)
+    of: MeasuredSource | None = field(default=None, repr=False)
     dimension: Dimension = field(init=False, repr=False, compare=False)
     exact: Decimal = field(init=False, repr=False, compare=False)
     value: float = field(init=False, repr=False, compare=False)
@@ -157,10 +162,13 @@ class Quantity:
 
     def times(self, factor: Decimal) -> Quantity:
         """Give so many times this quantity, in its unit."""
-        return Quantity(Decimal(format((self.number * factor).normalize(), "f")), self.unit)
+        return Quantity(Decimal(format((self.number * factor).normalize(), "f")), self.unit, of=self.of)
 
     def __str__(self) -> str:
-        return self.fraction or f"{self.number} {self.unit.symbol}"
+        if self.of is None:
+            return self.fraction or f"{self.number} {self.unit.symbol}"
+        part = f"{self.number} %" if self.dimension is Dimension.CAPACITY_SHARE else f"{self.number} C"
+        return f"{self.fraction or part} of {self.of}"
 
 
 def spellings(*dimensions: Dimension) -> str:
@@ -179,6 +187,8 @@ def parse_quantity(text: object, *dimensions: Dimension) -> Quantity:
         raise QuantityError(f"{text!r:.60} without a unit", expected)
     if Dimension.RATE in wanted and (rate := _rate(text)) is not None:
         return rate
+    if (taken := taken_from(text)) is not None:
+        return _measured(text, *taken, wanted)
     match = _QUANTITY.fullmatch(text) if len(text) <= _TEXT_MAX else None
     if match is None:
         raise QuantityError(_show(text), _hint(text) or _share(text, wanted) or _meant(text, wanted) or expected)
@@ -192,6 +202,26 @@ def parse_quantity(text: object, *dimensions: Dimension) -> Quantity:
     if quantity.exact and not _SMALLEST <= abs(quantity.exact) <= _LARGEST:
         raise QuantityError(_show(text), "a number of a size that can be measured")
     return quantity
+
+
+def _measured(text: str, head: str, source: MeasuredSource, wanted: tuple[Dimension, ...]) -> Quantity:
+    """Read a rate, or a share, of a charge that the run has measured. Raises QuantityError."""
+    share = _PERCENT_ALONE.fullmatch(head)
+    if share is not None and Dimension.CAPACITY_SHARE in wanted and Decimal(share[1]):
+        return Quantity(Decimal(share[1]), UNITS["% of nominal capacity"], of=source)
+    rate = _rate(head)
+    match = _QUANTITY.fullmatch(head)
+    if rate is None and match is not None and match[2] == "C":
+        rate = Quantity(Decimal(match[1]), UNITS["C"])
+    if rate is not None and Dimension.RATE in wanted:
+        return Quantity(rate.number, rate.unit, rate.fraction, source)
+    if (near := meant_source(text)) is not None and near != text.strip():
+        raise QuantityError(ascii(text), f"'{near}'")
+    if Dimension.RATE in wanted:
+        raise QuantityError(ascii(text), f"a C rate, such as 'C/3 of {source}'")
+    if Dimension.CAPACITY_SHARE in wanted:
+        raise QuantityError(ascii(text), f"a part above zero in per cent, such as '80 % of {source}'")
+    raise QuantityError(ascii(text), f"{_article(wanted)} with a unit out of {spellings(*wanted)}")
 
 
 def _rate(text: str) -> Quantity | None:
@@ -229,7 +259,16 @@ def _hint(text: str) -> str | None:
 def _share(text: str, wanted: tuple[Dimension, ...]) -> str | None:
     """Write a share of the nominal capacity, where a percentage of nothing, or of another word for it, is written."""
     match = _PERCENT.fullmatch(text.strip()) if Dimension.CAPACITY_SHARE in wanted else None
-    return f"'{match[1]} % of nominal capacity'" if match else None
+    if match is not None:
+        return f"'{match[1]} % of nominal capacity'"
+    is_measurable = Dimension.CAPACITY_SHARE in wanted or Dimension.RATE in wanted
+    near = meant_source(text) if is_measurable and len(text) <= _MEASURED_TEXT_MAX else None
+    if near is None or (taken := taken_from(near)) is None:
+        return None
+    try:
+        return f"'{_measured(near, *taken, wanted)}'"
+    except QuantityError as err:
+        return err.expected
 
 
 def _near_unit(number: str, symbol: str, wanted: tuple[Dimension, ...]) -> str | None:
@@ -248,7 +287,7 @@ def _meant(text: str, wanted: tuple[Dimension, ...]) -> str | None:
 
 
 def _reader(
-    dimensions: tuple[Dimension, ...], accepts: Callable[[Decimal], bool], rule: str
+    dimensions: tuple[Dimension, ...], accepts: Callable[[Decimal], bool], rule: str, *, measured: bool = False
 ) -> Callable[[object], Quantity]:
     def read(value: object) -> Quantity:
         """Read a value of a file as a quantity of these dimensions. Raises what the file's model reports."""
@@ -258,6 +297,9 @@ def _reader(
             raise problem(err.seen, err.expected) from None
         if quantity.dimension not in dimensions:
             raise problem(f"{quantity}, a {quantity.dimension}", _article(dimensions))
+        if quantity.of is not None and not measured:
+            where = "the `current` of a step with constant current and the `capacity` that ends a step"
+            raise problem(str(quantity), f"a value that is known before the run; only {where} may be measured")
         if not accepts(quantity.exact):
             raise problem(str(quantity), rule)
         return quantity
@@ -265,19 +307,23 @@ def _reader(
     return read
 
 
-def _schema(dimensions: tuple[Dimension, ...], signed: bool) -> WithJsonSchema:
+def _schema(dimensions: tuple[Dimension, ...], signed: bool, *, measured: bool = False) -> WithJsonSchema:
     symbols = "|".join(symbol for symbol, unit in UNITS.items() if unit.dimension in dimensions)
     number = r"[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]{1,3})?"
     pattern = f"{'[+-]' if signed else '[+]'}?{number} *({symbols})"
     if Dimension.RATE in dimensions:
         pattern = rf"({pattern}|([0-9.]+ *)?C */ *[0-9.]+|[0-9.]+ */ *[0-9.]+ *C)"
+    if measured:
+        part = r"[0-9.]+ *%" if Dimension.CAPACITY_SHARE in dimensions else r"[0-9./ ]*C( */ *[0-9.]+)?"
+        pattern = rf"({pattern}|{part} of {SOURCE_PATTERN})"
     description = f"a {' or '.join(dimensions)} with its unit"
     return WithJsonSchema({"type": "string", "description": description, "pattern": f"^{pattern}$"})
 
 
-def _positive(*dimensions: Dimension) -> tuple[PlainValidator, WithJsonSchema, PlainSerializer]:
-    read = _reader(dimensions, lambda exact: exact > 0, "more than 0 (leave the key out if it is not wanted)")
-    return PlainValidator(read), _schema(dimensions, signed=False), PlainSerializer(str)
+def _positive(*dimensions: Dimension, measured: bool = False) -> tuple[PlainValidator, WithJsonSchema, PlainSerializer]:
+    rule = "more than 0 (leave the key out if it is not wanted)"
+    read = _reader(dimensions, lambda exact: exact > 0, rule, measured=measured)
+    return PlainValidator(read), _schema(dimensions, signed=False, measured=measured), PlainSerializer(str)
 
 
 def _signed(
@@ -290,20 +336,20 @@ def _signed(
     )
 
 
-Current = Annotated[
-    Quantity,
-    *_positive(Dimension.CURRENT, Dimension.AREAL_CURRENT, Dimension.SPECIFIC_CURRENT, Dimension.RATE),
-]
+_CURRENTS = (Dimension.CURRENT, Dimension.AREAL_CURRENT, Dimension.SPECIFIC_CURRENT, Dimension.RATE)
+Current = Annotated[Quantity, *_positive(*_CURRENTS)]
+# The current of a step: also a rate of a charge that the run has measured before it.
+StepCurrent = Annotated[Quantity, *_positive(*_CURRENTS, measured=True)]
 Power = Annotated[Quantity, *_positive(Dimension.POWER, Dimension.AREAL_POWER, Dimension.SPECIFIC_POWER)]
 Capacity = Annotated[
     Quantity,
     *_positive(Dimension.CHARGE, Dimension.AREAL_CAPACITY, Dimension.SPECIFIC_CAPACITY),
 ]
 # What a step may pass: of a cell whose nominal capacity is known, also a share of that.
-Charge = Annotated[
-    Quantity,
-    *_positive(Dimension.CHARGE, Dimension.AREAL_CAPACITY, Dimension.SPECIFIC_CAPACITY, Dimension.CAPACITY_SHARE),
-]
+_CHARGES = (Dimension.CHARGE, Dimension.AREAL_CAPACITY, Dimension.SPECIFIC_CAPACITY, Dimension.CAPACITY_SHARE)
+Charge = Annotated[Quantity, *_positive(*_CHARGES)]
+# The same, also a share of a charge that the run has measured before the step.
+StepCharge = Annotated[Quantity, *_positive(*_CHARGES, measured=True)]
 Voltage = Annotated[Quantity, *_signed(Dimension.VOLTAGE)]
 VoltageStep = Annotated[Quantity, *_positive(Dimension.VOLTAGE)]
 TemperatureStep = Annotated[Quantity, *_positive(Dimension.TEMPERATURE)]

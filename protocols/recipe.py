@@ -20,7 +20,9 @@ from pydantic_core import PydanticCustomError
 from protocols.cell import AT_ZERO, DEFAULTS, Band, CellKind, on_wrong_side
 from protocols.control_flow import asks_for_shorts, flow_flaws
 from protocols.current_sign import Direction
+from protocols.heat_flaws import heat_flaws
 from protocols.limit_blocks import PhaseLimits
+from protocols.measured_steps import measured_flaws
 from protocols.places import Places
 from protocols.program import ShortPolicy
 from protocols.recipe_fields import RecipeFields, Rules
@@ -112,11 +114,17 @@ def _findings(recipe: RecipeFields) -> tuple[Finding, ...]:
             *_shorts(recipe, kind),
         ):
             found.setdefault(finding.path, finding)
-    for path, seen, expected in flow_flaws(recipe.steps):
+    for path, seen, expected in _flaws(recipe):
         found.setdefault(path, Finding(path, seen, expected))
     if len(set(recipe.for_kinds)) < len(recipe.for_kinds):
         found.setdefault(("for",), Finding(("for",), "the same kind twice", "each kind once"))
     return tuple(found.values())
+
+
+def _flaws(recipe: RecipeFields) -> Iterator[tuple[Path, str, str]]:
+    yield from flow_flaws(recipe.steps)
+    yield from measured_flaws(recipe.steps)
+    yield from heat_flaws(recipe.steps, recipe.temperature, recipe.limits.temperature)
 
 
 def _bands(recipe: RecipeFields, kind: CellKind, rules: Rules) -> Iterator[Finding]:

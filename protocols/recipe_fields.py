@@ -10,6 +10,7 @@ from typing import Annotated, Self
 from pydantic import Field, model_validator
 
 from protocols.cell import DEFAULTS, Band, CellKind, open_circuit_window, resistance_window
+from protocols.conditions import Fraction, parse_fraction
 from protocols.field_types import Count, FileModel, Flag, Line, Name, Number, Text, problem
 from protocols.limit_blocks import BandBlock, LimitsBlock
 from protocols.program import SHORT_RATIO, GuardChange, ShortPolicy
@@ -137,6 +138,32 @@ class PotentiostatBlock(FileModel):
     settle_within: Duration = parse_quantity("4 h")
 
 
+class MeasuredBlock(FileModel):
+    """What a charge that the run measures may be, as parts of what is expected of it.
+
+    What lies beyond holds the run until a person has looked; resumed, it goes on with the nearer end of the range.
+    """
+
+    at_least: Fraction = parse_fraction("50 %")
+    at_most: Fraction = parse_fraction("125 %")
+
+    @model_validator(mode="after")
+    def _around_what_is_expected(self) -> Self:
+        low, high = self.at_least.exact, self.at_most.exact
+        if not _LEAST_MEASURED <= low <= 1 <= high <= _MOST_MEASURED:
+            seen = f"{self.at_least} to {self.at_most} of what is expected"
+            raise problem(seen, "a range around 100 %, from 1 % at least to 200 % at most")
+        return self
+
+
+_LEAST_MEASURED, _MOST_MEASURED = Decimal("0.01"), Decimal(2)
+_USUAL_RANGE = MeasuredBlock()
+
+
+def _is_usual_range(value: object) -> bool:
+    return value == _USUAL_RANGE
+
+
 class GuardsBlock(FileModel):
     """What the host watches over a run besides limits. Each guard can be narrowed or switched off, for a reason."""
 
@@ -187,6 +214,8 @@ class RecipeFields(FileModel):
     potentiostat: PotentiostatBlock = PotentiostatBlock()
     check_block: Flag | None = None
     temperature: TemperatureField = None
+    # Left out of the text where a recipe does not say it: hashes of earlier versions hold.
+    measured: Annotated[MeasuredBlock, Field(exclude_if=_is_usual_range)] = _USUAL_RANGE
     steps: Annotated[tuple[RecipeStep, ...], Field(min_length=1)]
 
     def rules(self, kind: CellKind, area_cm2: Decimal | None = None) -> Rules:

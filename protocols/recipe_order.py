@@ -79,11 +79,11 @@ def _is_sure(step: PoweredRecipeStep) -> bool:
         return False
     if time is None:
         return True
-    is_rate = current is not None and current.dimension is Dimension.RATE
+    is_rate = current is not None and current.dimension is Dimension.RATE and current.of is None
     return current is not None and is_rate and current.exact * time.exact >= _SECONDS_PER_HOUR
 
 
 def _one_dimension(steps: Sequence[RecipeStep]) -> bool:
     """Tell whether all currents of a recipe can be compared: a recipe knows no cell that would convert them."""
     currents = [q for _, step in powered_steps(steps) for q in (step.largest, step.until.current) if q is not None]
-    return len({current.dimension for current in currents}) == 1
+    return len({(current.dimension, current.of) for current in currents}) == 1

@@ -40,13 +40,14 @@ from protocols.quantities import (
     Frequency,
     Quantity,
     ScanRate,
+    StepCurrent,
     Voltage,
     VoltageStep,
     parse_quantity,
 )
 from protocols.step_ends import CurrentUntil, RecordRule, RestUntil, VoltageUntil
 from protocols.techniques import CyclicVoltammetry, Impedance, OpenCircuit, Technique
-from protocols.temperature import TemperatureBlock, TemperatureField
+from protocols.temperature import TemperatureBand, TemperatureBlock, TemperatureField
 
 Path = tuple[str | int, ...]
 _SWEEP_POINTS = 2000  # records of one sweep, at least
@@ -75,7 +76,7 @@ class ConstantCurrentStep(DecidedStep):
 
     step: Literal["constant_current"]
     direction: Direction
-    current: Current
+    current: StepCurrent
     until: CurrentUntil
     record: RecordRule | None = None
     temperature: TemperatureField = None
@@ -136,7 +137,7 @@ class CcCvStep(DecidedStep):
 
     step: Literal["cc_cv"]
     direction: Direction
-    current: Current
+    current: StepCurrent
     voltage: Voltage
     until: VoltageUntil
     record: RecordRule | None = None
@@ -309,6 +310,17 @@ def host_end(step: RecipeStep) -> HostEnd | None:
         return None if step.until.drift_below is None else drift_end(step.until.drift_below)
     collapse = getattr(getattr(step, "until", None), "collapse", None)
     return None if collapse is None else collapse.end()
+
+
+def temperature_end(step: RecipeStep) -> TemperatureBand | None:
+    """Give the temperatures outside of which the host ends a step; None for a step without such an end."""
+    end: TemperatureBand | None = getattr(getattr(step, "until", None), "temperature_end", None)
+    return end
+
+
+def is_ended_by_host(step: RecipeStep) -> bool:
+    """Tell whether the host may end a step: behind it another program begins."""
+    return host_end(step) is not None or temperature_end(step) is not None
 
 
 def powered_steps(steps: Sequence[RecipeStep]) -> list[tuple[Path, PoweredRecipeStep]]:

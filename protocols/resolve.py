@@ -19,7 +19,11 @@ from protocols.cell import DEFAULTS, Band, Cell, CellKind, Ends
 from protocols.cell_amounts import needed, whole_cell
 from protocols.current_sign import Direction
 from protocols.errors import ResolveError
+from protocols.limits_and_guards import guards_of, limits_of, outermost, voltage_band
 from protocols.loads import Load, load_of
+from protocols.measured_amounts import MeasuredAmount
+from protocols.measured_steps import CAPACITY, CURRENT
+from protocols.measured_values import MeasuredValues
 from protocols.named_cycles import never_comes
 from protocols.parting import programs_of
 from protocols.pieces import SEGMENTS_MAX, Cycling, Decision, Measuring, Piece, too_many
@@ -39,7 +43,6 @@ from protocols.program import (
     Segment,
     Step,
     Until,
-    VoltageBand,
 )
 from protocols.quantities import Quantity
 from protocols.recipe import Recipe
@@ -57,9 +60,7 @@ from protocols.step_ends import RecordRule
 CHECK_TIME_S = Decimal(5)
 FIRST_REST_S = 60.0
 _CHECK_RECORD = Record(every_s=0.1)
-_INSIDE_HOST = Decimal("0.05")  # where a recipe has no cutoff: this part of the host band's width inside its end
 _MEASURABLE = Decimal("0.95")  # of the resistance at which the check's own current would reach the cutoff
-_LAYER_FACTORS = (Decimal("1.05"), Decimal("1.10"), Decimal("1.20"))
 _LEAST_LIMIT_A = Decimal("1e-3")  # where a recipe passes no current of its own, only rests and measures
 
 
@@ -88,6 +89,7 @@ def resolve(recipe: Recipe, cell: Cell) -> Program:
     if work.reasons:
         raise ResolveError(work.reasons)
     program = Program(recipe.name, recipe.sha256, cell.facts(), segments)
+    work.reasons += work.measured.too_early(program)
     for path, why in never_comes(program, found):
         work.refuse(recipe.place(path), why)
     if work.reasons:
@@ -115,17 +117,24 @@ class _Resolver:
         self._checks: tuple[ConstantCurrent, ...] = ()
         self._check_a: Decimal | None = None
         self._host = self._bands["host"]
-        self._behind_load = False
+        self._has_no_own = False
         # Steps of pieces that were made before, with the last current behind them: passes of a loop are alike.
         self._made: dict[object, tuple[tuple[Step, ...], list[Decimal], bool]] = {}
         self._same: dict[tuple[Step, ...], tuple[Step, ...]] = {}
         self._judged: dict[int, tuple[Limits, Guards]] = {}
+        self.measured = MeasuredValues(recipe, cell, self.refuse)
+        self._amounts: dict[int, tuple[MeasuredAmount, ...]] = {}
 
     def parts(self, found: Sequence[Piece]) -> list[tuple[Step, ...] | MeasurementSegment | None]:
         """Give the steps of each segment, or its measurement; None, with a reason, where there is none."""
         done: list[tuple[Step, ...] | MeasurementSegment | None] = []
         for self._index, piece in enumerate(found):
-            done.append(self.cycling(piece) if isinstance(piece, Cycling) else self.measurement(piece))
+            if isinstance(piece, Cycling):
+                steps = self.cycling(piece)
+                self._amounts[id(piece)] = self.measured.placed(self._index, piece, len(steps))
+                done.append(steps)
+            else:
+                done.append(self.measurement(piece))
         return done
 
     def refuse(self, where: str, why: str) -> None:
@@ -135,14 +144,14 @@ class _Resolver:
             self.reasons.append(sentence)
 
     def cycling(self, piece: Cycling) -> tuple[Step, ...]:
-        """Give the steps of one segment, behind its own check block where the leads may have been moved before it."""
+        """Give the steps of one segment, behind its own check block where its leads may have been moved."""
         # What a strip may take depends on all steps before it: those of a Li/Cu cell are made one by one.
         key = (
             tuple((path, id(step)) for path, step in piece.steps),
             piece.is_continued,
             id(piece.limits),
             tuple(self.currents_a[-1:]),
-            self._behind_load,
+            self._has_no_own,
         )
         made = None if self._plated_ah else self._made.get(key)
         if made is None:
@@ -155,9 +164,9 @@ class _Resolver:
             steps = tuple(self.done) or (Rest(Until(time_s=FIRST_REST_S)),)
             # Equal steps are one object, so that they are proven, forecast and numbered once.
             steps = self._same.setdefault(steps, steps)
-            made = self._made[key] = steps, self.currents_a[-1:], self._behind_load
+            made = self._made[key] = steps, self.currents_a[-1:], self._has_no_own
         self.currents_a += made[1]
-        self._behind_load = made[2]
+        self._has_no_own = made[2]
         return made[0]
 
     def segment(self, part: tuple[Step, ...] | MeasurementSegment, piece: Piece) -> Segment:
@@ -177,6 +186,9 @@ class _Resolver:
             after=after,
             ends=(piece.end,) if isinstance(piece, Cycling) and piece.end is not None else (),
             checks_on_resume=self._checks_within(piece) if is_continued else (),
+            measured=self._amounts.get(id(piece), ()),
+            temperature_end=piece.degrees if isinstance(piece, Cycling) else None,
+            temperature_limit=self.recipe.limits.temperature_band,
         )
 
     def _bands_of(self, piece: Piece) -> dict[str, Band]:
@@ -206,11 +218,11 @@ class _Resolver:
             record = self.record(step.record, f"{self.recipe.place(path)}.record") if step.record else None
             self.done.append(Rest(Until(time_s=step.until.time.value), record=record))
         elif isinstance(step, PoweredRecipeStep):
-            self._powered(step, self.recipe.place(path))
+            self._powered(step, path)
 
     def measurement(self, piece: Measuring) -> MeasurementSegment | None:
         """Give the segment of one measurement; None, with a reason, where its values contradict each other."""
-        window = _band(self._bands_of(piece)["host"])
+        window = voltage_band(self._bands_of(piece)["host"])
         try:
             technique = piece.step.technique(window.low_v, window.high_v)
         except Contradiction as err:
@@ -270,37 +282,17 @@ class _Resolver:
         """Give the limits and guards of a piece, the same ones for all pieces of one phase."""
         phase = id(piece.limits)
         if phase not in self._judged:
-            self._judged[phase] = self.limits(piece), self.guards(piece)
+            largest_a = max(self.currents_a, default=_LEAST_LIMIT_A)
+            self._judged[phase] = limits_of(self._bands_of(piece), largest_a), self.guards(piece)
         return self._judged[phase]
-
-    def limits(self, piece: Piece) -> Limits:
-        """Give the three layers: volts as the piece, the recipe or the kind says, amperes from the largest current."""
-        host, tester, absolute = (_band(band) for band in self._bands_of(piece).values())
-        largest_a = max(self.currents_a, default=_LEAST_LIMIT_A)
-        amperes = [float(factor * largest_a) for factor in _LAYER_FACTORS]
-        return Limits(host, tester, absolute, amperes[0], amperes[1], amperes[2])
 
     def guards(self, piece: Piece) -> Guards:
         """Give the guards, with the window of the check block if there is one."""
-        block = self.recipe.guards
-        window, rest = self._measurable(piece), self._rules.open_circuit
+        rest = self._rules.open_circuit
         if rest is not None and piece.limits is not None:
             low, high = self._bands_of(piece)["host"]
             rest = max(low, rest[0]), min(high, rest[1])
-        return Guards(
-            early_cutoff_fraction=block.early_cutoff.fraction,
-            early_cutoff_in_a_row=block.early_cutoff.in_a_row,
-            resistance_low_ohm=float(window[0]) if window else None,
-            resistance_high_ohm=float(window[1]) if window else None,
-            short_ratio=block.short.ratio,
-            short_in_a_row=block.short.in_a_row,
-            short_policy=block.short.policy or DEFAULTS[self.cell.kind].short_policy,
-            open_circuit=_band(rest) if rest else None,
-            early_cutoff_off=not block.early_cutoff.active,
-            short_off=not block.short.active,
-            changes=block.changes,
-            trouble=block.trouble.guards(),
-        )
+        return guards_of(self.recipe.guards, self.cell.kind, self._measurable(piece), rest)
 
     def record(self, rule: RecordRule, where: str) -> Record:
         """Give a record rule in seconds, volts and amperes."""
@@ -311,28 +303,41 @@ class _Resolver:
             current_change_a=_float(change_a),
         )
 
-    def _powered(self, step: PoweredRecipeStep, where: str) -> None:
-        load = self._load(step, where)
-        current_a = self._current(step, where) if step.load is None else None if load is None else load.largest_a
+    def _powered(self, step: PoweredRecipeStep, path: Path) -> None:
+        where = self.recipe.place(path)
+        load, given = self._load(step, where), self.measured.of(path, CURRENT)
+        known = self._current(step, where) if step.load is None and given is None else None
+        passed, least_a = self.measured.of(path, CAPACITY), None
         time = step.until.time.exact if step.until.time else None
-        capacity = self._amount(step.until.capacity, f"{where}.until.capacity")
+        capacity = passed.expected if passed else self._known(step.until.capacity, f"{where}.until.capacity")
         taper = self._amount(step.until.current, f"{where}.until.current")
-        if current_a is None:
+        if load is not None:
+            known, least_a = load.largest_a, load.least_a
+        elif given is not None:
+            known, least_a = given.high, given.low
+        if known is None:
             return
-        self.currents_a.append(current_a)
-        self._behind_load = load is not None
-        if taper is not None and taper >= current_a:
-            self.refuse(where, f"ends at {_milliamperes(taper)}, which is not below its {_milliamperes(current_a)}")
-        ends = Ends(time, capacity, taper, shortened=step.target is not None)
-        bound = self._ceiling(where, current_a, ends, None if load is None else load.least_a)
+        self.currents_a.append(known)
+        self._has_no_own = load is not None or given is not None
+        if taper is not None and taper >= (least_a or known):
+            self.refuse(where, f"ends at {_milliamperes(taper)}, which is not below its {_milliamperes(known)}")
+        ends = Ends(time, passed.high if passed else capacity, taper, shortened=step.target is not None)
+        bound = self._ceiling(where, known, ends, least_a)
         record = self.record(step.record, f"{where}.record") if step.record else None
         voltage_v = step.until.voltage.value if step.until.voltage else None
         until = Until(_float(time), voltage_v, _float(taper), _float(capacity))
         if load is not None:
-            self.done.append(step.in_program(float(load.value), until, load.bounds(bound), record))
-            return
-        signed_a = float(current_a if step.direction is Direction.CHARGE else -current_a)
-        self.done.append(step.in_program(signed_a, until, bound, record))
+            made = step.in_program(float(load.value), until, load.bounds(bound), record)
+        else:
+            set_a = given.expected if given else known
+            made = step.in_program(
+                float(set_a) * (1 if step.direction is Direction.CHARGE else -1), until, bound, record
+            )
+        self.done.append(self.measured.made(path, made))
+
+    def _known(self, quantity: Quantity | None, where: str) -> Decimal | None:
+        """Give an amount that is known before the run; None, with its reason told before, for a measured one."""
+        return None if quantity is None or quantity.of is not None else self._amount(quantity, where)
 
     def _load(self, step: PoweredRecipeStep, where: str) -> Load | None:
         """Give the currents of a constant power or resistance; None, with a reason where they have no bound."""
@@ -359,9 +364,9 @@ class _Resolver:
             load = self._load(step, where)
             return None if load is None else load.largest_a
         if step.largest is not None:
-            return self._amount(step.largest, f"{where}.{step.largest_key}")
-        if self._behind_load:
-            self.refuse(where, "holds a voltage behind a step whose current follows from it: give it a current_limit")
+            return self._known(step.largest, f"{where}.{step.largest_key}")
+        if self._has_no_own:
+            self.refuse(where, "holds a voltage behind a step whose current is not set: give it a current_limit")
             return None
         if self.currents_a:
             return self.currents_a[-1]
@@ -380,22 +385,7 @@ class _Resolver:
 
     def _outermost(self, piece: Piece) -> Band:
         """Give the lowest and highest cutoff within a piece's limits; where there is none, just inside the host's."""
-        lowest, highest = self._bands_of(piece)["host"]
-        inside = _INSIDE_HOST * (highest - lowest)
-        low, high = lowest + inside, highest - inside
-        for step in self.powered:
-            end = step.target
-            if end is None or not lowest < end.exact < highest:
-                continue
-            if step.direction is Direction.CHARGE:
-                high = max(high, end.exact)
-            else:
-                low = min(low, end.exact)
-        return low, high
-
-
-def _band(band: Band) -> VoltageBand:
-    return VoltageBand(float(band[0]), float(band[1]))
+        return outermost(self._bands_of(piece)["host"], self.powered)
 
 
 def _float(value: Decimal | None) -> float | None:

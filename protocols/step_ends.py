@@ -8,7 +8,8 @@ from pydantic import model_validator
 
 from protocols.conditions import CollapseField, DriftField
 from protocols.field_types import FileModel, problem
-from protocols.quantities import Charge, Current, Duration, Voltage, VoltageStep
+from protocols.quantities import Current, Duration, StepCharge, Voltage, VoltageStep
+from protocols.temperature import DegreesField, TemperatureBand, temperature_band
 
 
 class RecordRule(FileModel):
@@ -19,17 +20,54 @@ class RecordRule(FileModel):
     on_current_change: Current | None = None
 
 
-class _Until(FileModel):
+class _TemperatureUntil(FileModel):
+    """Ends by the temperature of the cell's place, which the host orders: the run goes on behind the step."""
+
+    temperature_above: DegreesField = None
+    temperature_below: DegreesField = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _above_or_below(cls, data: object) -> object:
+        if isinstance(data, dict) and "temperature" in data:
+            raise problem(
+                f"temperature: {data['temperature']}", "temperature_above: 65 degC, or temperature_below: 40 degC"
+            )
+        return data
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        low, high = self.temperature_below, self.temperature_above
+        if low is not None and high is not None and low.exact >= high.exact:
+            seen = f"temperature_below: {low} and temperature_above: {high}"
+            raise problem(seen, "temperature_below less than temperature_above: between them the step goes on")
+        return self
+
+    @property
+    def temperature_end(self) -> TemperatureBand | None:
+        """The temperatures between which the step goes on; None where it has no such end."""
+        if self.temperature_above is None and self.temperature_below is None:
+            return None
+        return temperature_band(self.temperature_below, self.temperature_above)
+
+
+class _Until(_TemperatureUntil):
     """End conditions, whichever comes first; at least one. A voltage of 0 V is a condition like any other."""
 
     @model_validator(mode="after")
     def _ends(self) -> Self:
-        if all(value is None for _, value in self):
-            raise problem("no end condition", f"one of {', '.join(type(self).model_fields)}")
-        return self
+        own = [name for name in type(self).model_fields if not name.startswith("temperature_")]
+        if any(getattr(self, name) is not None for name in own):
+            return self
+        if self.temperature_end is not None:
+            beside = ", ".join(name for name in own if name != "collapse")
+            raise problem(
+                "an end by temperature alone", f"one of {beside} beside it, at which the tester ends the step"
+            )
+        raise problem("no end condition", f"one of {', '.join(own)}")
 
 
-class RestUntil(FileModel):
+class RestUntil(_TemperatureUntil):
     """A rest ends by time, or before when its voltage drifts by less than ``drift_below``."""
 
     time: Duration
@@ -43,7 +81,7 @@ class CurrentUntil(_Until):
 
     time: Duration | None = None
     voltage: Voltage | None = None
-    capacity: Charge | None = None
+    capacity: StepCharge | None = None
     collapse: CollapseField = None
 
     @model_validator(mode="after")

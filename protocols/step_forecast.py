@@ -25,6 +25,9 @@ from protocols.forecast import (
 from protocols.program import CyclingSegment, MeasurementSegment, Program, RecordedStep
 from protocols.program_steps import PoweredStep, Purpose, longest, recorded
 
+AS_MEASURED = "as measured"
+"""Stands behind what a step does whose current or charge the run measures first: what is told is expected of it."""
+
 
 @dataclass(frozen=True, slots=True)
 class StepAhead:
@@ -94,9 +97,12 @@ def _steps(program: Program, segment: CyclingSegment, test: str) -> Iterator[Ste
         longest_s = longest(step)[0]
         records = expected_records(step, segment, takes_s)
         what, ends = _what(step), _ends_by(step, takes_s, full_ah)
-        is_last = bool(segment.ends) and number == recorded(segment.steps)[-1][0]
+        if any(one.step == number for one in segment.measured):
+            what = f"{what}, {AS_MEASURED}"
+        degrees = [] if segment.temperature_end is None else [segment.temperature_end.told]
+        is_last = segment.host_may_end and number == recorded(segment.steps)[-1][0]
         if is_last:
-            ends = " or ".join([*(end.told for end in segment.ends), ends])
+            ends = " or ".join([*(end.told for end in segment.ends), *degrees, ends])
         yield StepAhead(f"{test}{number}", what, passes[number - 1], ends, takes_s, longest_s, charge_ah, records)
 
 

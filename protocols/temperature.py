@@ -17,7 +17,7 @@ from typing import Annotated, Self
 from pydantic import BeforeValidator, Field, model_validator
 
 from protocols.field_types import FileModel, problem
-from protocols.quantities import Duration, Temperature, TemperatureStep, parse_quantity
+from protocols.quantities import Duration, Quantity, Temperature, TemperatureStep, parse_quantity
 
 LARGEST_TOLERANCE_K = Decimal(2)
 """A tolerance as wide as the band of an oven in which nothing is told would call a warning a soaked cell."""
@@ -38,6 +38,53 @@ class CellTemperature:
     tolerance_k: float = 0.5
     soak_s: float = 600.0
     when_left: WhenLeft = WhenLeft.HOLD
+
+
+@dataclass(frozen=True, slots=True)
+class TemperatureBand:
+    """Temperatures of a cell's place that a step or a run goes on at; None where one side is open."""
+
+    low_degc: float | None = None
+    high_degc: float | None = None
+
+    def outside(self, degc: float) -> str:
+        """Say how a temperature lies outside; empty where it does not."""
+        if self.high_degc is not None and degc > self.high_degc:
+            return f"temperature {degc:.1f} degC, above {self.high_degc:g} degC"
+        if self.low_degc is not None and degc < self.low_degc:
+            return f"temperature {degc:.1f} degC, below {self.low_degc:g} degC"
+        return ""
+
+    @property
+    def told(self) -> str:
+        """What lies outside, in words."""
+        high = None if self.high_degc is None else f"above {self.high_degc:g} degC"
+        low = None if self.low_degc is None else f"below {self.low_degc:g} degC"
+        return f"temperature {' or '.join(side for side in (high, low) if side)}"
+
+
+class TemperatureLimitBlock(FileModel):
+    """Temperatures of the cell's place beyond which a run is tripped; one of the two may be left out."""
+
+    low: Temperature | None = None
+    high: Temperature | None = None
+
+    @model_validator(mode="after")
+    def _says_one(self) -> Self:
+        if self.low is None and self.high is None:
+            raise problem("no limits", "low, high or both, such as `temperature: {high: 80 degC}`")
+        if self.low is not None and self.high is not None and self.low.exact >= self.high.exact:
+            raise problem(f"{self.low} to {self.high}", "a low end below the high end")
+        return self
+
+    def in_program(self) -> TemperatureBand:
+        """Give what a program keeps of it."""
+        return temperature_band(self.low, self.high)
+
+
+def temperature_band(low: Quantity | None, high: Quantity | None) -> TemperatureBand:
+    """Give a band of written temperatures, either of which may be left open."""
+    return TemperatureBand(None if low is None else low.value, None if high is None else high.value)
 
 
 class TemperatureBlock(FileModel):
@@ -69,6 +116,7 @@ def _is_none(value: object) -> bool:
 
 
 # Left out of the text where a file does not say it: hashes of earlier versions hold.
+DegreesField = Annotated[Temperature | None, Field(exclude_if=_is_none)]
 TemperatureField = Annotated[
     TemperatureBlock | None,
     BeforeValidator(_block, json_schema_input_type=str | TemperatureBlock | None),

@@ -52,7 +52,7 @@ _CLEARED = {
 }
 _CLEARED_BEGINNINGS = ("CELLRIG_", "CHI660E_SIM_", "GNUMAKE", "MAKE", "NOTIFY_", "WATCHDOG_")
 # How much is searched, which is asked for and changes no claim.
-_KEPT = {"CELLRIG_PROVEN_FIRST", "CELLRIG_PROVEN_RUNS", "CELLRIG_WHOLE_RECIPES"}
+_KEPT = {"CELLRIG_MEASURED_RUNS", "CELLRIG_PROVEN_FIRST", "CELLRIG_PROVEN_RUNS", "CELLRIG_WHOLE_RECIPES"}
 for _name in tuple(os.environ):
     if _name not in _KEPT and (_name in _CLEARED or _name.startswith(_CLEARED_BEGINNINGS)):
         del os.environ[_name]

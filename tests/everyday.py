@@ -56,6 +56,7 @@ EVERYDAY = (
     Everyday("lfp-formation", "coated-lfp", ("cycles=1", "wetting=1 h", "rate=C/5")),
     Everyday("lfp-gitt", "coated-lfp", ("rate=1 C", "time=30 min", "rest=10 min", "most=4")),
     Everyday("lfp-hppc", "coated-lfp", ("rest=2 min", "rate=1 C", "recipe.steps[2].times=2")),
+    Everyday("lfp-hppc-measured", "coated-lfp", ("rest=2 min", "rate=1 C", "recipe.steps[6].times=2")),
     Everyday("lfp-pulses", "coated-lfp", ("pulses=2",), ("time=30 s",)),
     Everyday("lfp-rate", "coated-lfp", ("cycles=1", "charge=1 C", "recipe.steps[1].current=[C/2, 3 C]"), ("cycles=1",)),
     Everyday("lfp-self-discharge", "coated-lfp", ("time=6 h",)),

@@ -10,6 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from drivers.interfaces import EndReason
+from orchestrator.analysis.summary import details
 from orchestrator.bench.simulated import SimulatedRack
 from orchestrator.bench.station import station_problems
 from orchestrator.cli.app import app
@@ -47,7 +48,7 @@ _FADES = f"""
 _WALKED = [(0, 1, 1), (0, 1, 2), (1, 2, 3), (1, 2, 4), (2, 3, 5), (2, 3, 6), (6, 4, 7)]
 
 
-@pytest.mark.parametrize("cut", ["not", "in the last step", "behind the decision"])
+@pytest.mark.parametrize("cut", ["not", "in the last step", "behind the decision", "in the checks of the next pass"])
 async def test_loop_is_left_where_the_capacity_has_fallen_and_a_restart_decides_the_same(
     store: Store, cut: str
 ) -> None:
@@ -60,6 +61,10 @@ async def test_loop_is_left_where_the_capacity_has_fallen_and_a_restart_decides_
             elif cut == "behind the decision":
                 await until(lambda: run.progress.index == 2 and run.last is not None and run.last.step_count == 2)
                 await until(lambda: run.progress.index == 6, step_s=0.5)
+            elif cut == "in the checks of the next pass":
+                await until(lambda: run.last is not None and run.last.step_count == 2)
+                rig.tester.faults.delay("load", before_s=60.0)
+                await until(lambda: run.progress.index == 1 and run.state is RunState.PREFLIGHT)
             else:
                 await until(lambda: run.state.is_over)
         if cut != "not":
@@ -182,6 +187,8 @@ async def test_plating_ends_when_its_voltage_collapses_whatever_comes_between(st
         assert [it["segment"] for it in told(store, run, EventKind.SEGMENT_ENDED)] == [0, 2]
         (decided,) = told(store, run, EventKind.DECIDED)
         assert (decided["to"], decided["reason"]) == (2, "the step before ended by host")
+        ended_by = [step["ended_by"] for step in details(store, run.run_id, 99)["steps"]]
+        assert (ended_by[-1], ended_by.count("host"), ended_by.count("external")) == ("host", 2, 0)
         assert store.open_intents() == []
         check_rows(rig, store, run.run_id)
 

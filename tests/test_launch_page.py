@@ -41,7 +41,13 @@ async def filled(pages: Pages, **change: str) -> dict[str, str]:
 async def test_form_is_checked_and_started_and_says_what_came_of_it(pages: Pages) -> None:
     """Values, limits, times and the course stand on the page before; behind the start the run and its cell."""
     html = await pages.get(f"/launch?{urlencode(CHOSEN)}")
-    for told in ("0.157\xa0mA = 0.2\xa0mA/cm²", "25 d 0 h", "\N{MINUS SIGN}0.55\xa0V to +0.55\xa0V", "<svg", "Start on 21-1-3"):
+    for told in (
+        "0.157\xa0mA = 0.2\xa0mA/cm²",
+        "25 d 0 h",
+        "\N{MINUS SIGN}0.55\xa0V to +0.55\xa0V",
+        "<svg",
+        "Start on 21-1-3",
+    ):
         assert told in html
     where = await pages.post("/act/launch", await filled(pages))
     assert where == "/launch?started=R000001"

@@ -183,6 +183,16 @@ def test_several_runs_have_names_and_colours_of_their_own(store: Store) -> None:
     assert usual_over(store, runs) is Over.TIME
 
 
+def test_one_cycle_alone_is_drawn_over_time(store: Store) -> None:
+    """Of a titration the picture over cycles would be a dot; two cycles are drawn over cycles."""
+    lfp = replace(CELL, kind="lfp")
+    one, two = (RunMaker(store, replace(program_of(cycling(count)), cell=lfp)) for count in (1, 2))
+    for maker in (one, two):
+        maker.run()
+    assert usual_over(store, [one.run_id]) is Over.TIME
+    assert usual_over(store, [two.run_id]) is usual_over(store, [one.run_id, two.run_id]) is Over.CYCLE
+
+
 def test_runs_without_samples_cycles_or_length_are_told_or_drawn(store: Store) -> None:
     """One record is a dot, none is a sentence, beside a run that has some it is a note."""
     program = program_of(cycling(1))

@@ -25,7 +25,16 @@ _BLOCKS = re.findall(r"```yaml\n(.*?)```", _GUIDE, re.DOTALL)
     "module",
     [
         *("", ".quantities", ".loading", ".resolve", ".channel_envelope", ".forecast"),
-        *(".cell_amounts", ".likely_slips", ".loads", ".normalised", ".plausibility", ".usual_bands"),
+        *(
+            ".cell_amounts",
+            ".likely_slips",
+            ".loads",
+            ".measured_amounts",
+            ".measured_source",
+            ".normalised",
+            ".plausibility",
+            ".usual_bands",
+        ),
         *(".blocks", ".expansion.parameters", ".value_lists"),
     ],
 )

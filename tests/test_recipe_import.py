@@ -141,6 +141,8 @@ def test_experiment_of_pybamm_is_read_without_running_it() -> None:
     assert (ours.cycling[0].record, charge.record) == (Record(120.0), Record(10.0))
     assert "Experiment: temperature='25oC' is left out" in notes(found)
     assert "after 24 h" in notes(found)
+    by_rate = imported("Charge at 2C until 4.2 V\nDischarge at 1 mA until 3 V\n")
+    assert [note.split("after ")[1][:4] for note in notes(by_rate).splitlines() if "after " in note] == ["1 h;", "24 h"]
 
 
 CHARGE, DISCHARGE = "Charge at 1 mA for 1 hour or until 4.2 V", "Discharge at 2 mA for 1 hour or until 3 V"

@@ -38,7 +38,7 @@ _PLAIN += "- {step: constant_current, direction: charge, current: 0.3 mA/cm2, un
 
 def test_recipe_of_the_guide_is_sound_and_becomes_plain_steps() -> None:
     """It runs with a shipped cell, and its plain text is the same recipe."""
-    (block,) = re.findall(r"```yaml\n(.*?)```", _GUIDE, re.DOTALL)
+    block, _ = re.findall(r"```yaml\n(.*?)```", _GUIDE, re.DOTALL)
     document = Document("ramp.yaml", block)
     recipe = recipe_of(document)
     assert recipe.title == "Li/Li, ramp to 0.3 mA/cm2, then 50 cycles at 0.2 mA/cm2"

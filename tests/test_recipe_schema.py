@@ -18,7 +18,7 @@ from protocols.blocks import BLOCKS
 from protocols.errors import InputError
 
 _GUIDE = (Path(__file__).parents[1] / "docs" / "recipe-language.md").read_text("utf-8")
-(_RECIPE,) = re.findall(r"```yaml\n(.*?)```", _GUIDE, re.DOTALL)
+_RECIPE, _MEASURED = re.findall(r"```yaml\n(.*?)```", _GUIDE, re.DOTALL)
 _VALIDATOR = jsonschema_rs.validator_for(recipe_schema())
 
 
@@ -27,9 +27,13 @@ def _read(text: str) -> Any:  # noqa: ANN401 - what an editor makes of YAML
     return YAML(typ="safe").load(re.sub(r"(\[[^]]*\] [a-zA-Z/0-9]+)", r'"\1"', text))
 
 
-@pytest.mark.parametrize("text", [_RECIPE, *map(recipe_text, shipped_recipes())], ids=["guide", *shipped_recipes()])
+@pytest.mark.parametrize(
+    "text",
+    [_RECIPE, _MEASURED, *map(recipe_text, shipped_recipes())],
+    ids=["guide", "guide, measured", *shipped_recipes()],
+)
 def test_recipe_that_loads_is_valid(text: str) -> None:
-    """Shipped recipes, and the guide's with parameters, lists, a phase and a block."""
+    """Shipped recipes, and the guide's with parameters, lists, a phase and a block, and with what is measured."""
     assert not list(_VALIDATOR.iter_errors(_read(text)))
     assert parse_recipe(text).steps
 

@@ -20,7 +20,7 @@ from orchestrator.api.places import Places
 from orchestrator.api.refusals import Refusals
 from orchestrator.rack.service import Service
 from orchestrator.store import Store, open_store
-from orchestrator.web.app import WebApp, guarded
+from orchestrator.web.app import SignIn, WebApp, guarded
 from orchestrator.web.control_link import ControlLink
 from orchestrator.web.live_fan import LiveFan
 from orchestrator.web.loopback_client import Answer, Broken, Exchange, Headers
@@ -44,7 +44,10 @@ class WebRig:
     link: ControlLink
     fan: LiveFan
     feed: RackFeed
+    reading: Reading
+    # A stream of its own, and that of the address.
     stream: RackStream
+    served: RackStream
     # Of both addresses, each with the token.
     web: httpx.AsyncClient
     control: httpx.AsyncClient
@@ -81,8 +84,8 @@ class WebRig:
 
 
 @asynccontextmanager
-async def open_web_rig(path: Path) -> AsyncIterator[WebRig]:
-    """Run a service with web before it on a rig of eight channels."""
+async def open_web_rig(path: Path, sign_in: SignIn | None = None) -> AsyncIterator[WebRig]:
+    """Run a service with web before it on a rig of eight channels; people may sign in if something is given for it."""
     async with open_rig(poll_period_s=60.0) as rig:
         with open_store(path) as store, contextlib.closing(Reading(path)) as reading:
             service = Service(store, [rig.tester])
@@ -105,7 +108,9 @@ async def open_web_rig(path: Path) -> AsyncIterator[WebRig]:
             link = ControlLink(TOKEN, _URL, connect)
             fan, trace, feed = LiveFan(link), TraceToControl(link), RackFeed(link, reading)
             tasks = [asyncio.ensure_future(it) for it in (service.run(), fan.run(), trace.run(), feed.run())]
-            web = guarded(WebApp(link, fan, reading, feed), TOKEN, frozenset({"127.0.0.1"}), Refusals(trace), Places())
+            app_of_web = WebApp(link, fan, reading, feed, sign_in)
+            hosts = frozenset({"127.0.0.1"})
+            web = guarded(app_of_web, TOKEN, hosts, Refusals(trace), Places(), sign_in)
             headers = {"authorization": f"Bearer {TOKEN}"}
             async with (
                 httpx.AsyncClient(transport=_to(web), base_url=_URL, headers=headers) as of_web,
@@ -119,13 +124,16 @@ async def open_web_rig(path: Path) -> AsyncIterator[WebRig]:
                     link,
                     fan,
                     feed,
+                    reading,
                     RackStream(feed),
+                    app_of_web.rack_stream,
                     of_web,
                     of_control,
                     asked,
                     exchanges,
                     answers,
                 )
+            await app_of_web.aclose()
             for task in tasks:
                 task.cancel()
             await asyncio.wait(tasks)

@@ -53,9 +53,10 @@ class CyclingSettings(BatteryTesterSettings):
             found.append(
                 f"{channel} cycles the cell at its own leads and measures nothing between: take out the spectra."
             )
-        if any(segment.ends for segment in program.cycling):
+        if any(segment.host_may_end for segment in program.cycling):
             found.append(
-                f"{channel} hands its records over when a measurement is done: collapse and drift_below come too late."
+                f"{channel} hands its records over when a measurement is done: collapse, drift_below and ends by "
+                "temperature come too late."
             )
         return found
 

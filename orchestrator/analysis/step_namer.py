@@ -20,6 +20,7 @@ class StepNamer:
         self._run_id = run_id
         self._program = Program.from_json(store.run(run_id).program_json)
         self._names = names_of_run(store, run_id, self._program)
+        self._measured: dict[int, CyclingSegment] = {}
 
     def name(self, test: int, step_count: int) -> str:
         """Name the step that a test of the run executed as its ``step_count``-th; empty for one beyond its program."""
@@ -52,4 +53,8 @@ class StepNamer:
         whole = self._program.segments[row.segment]
         if not isinstance(whole, CyclingSegment) or row.is_measurement:
             return None
-        return Placement(whole, begins, CyclingSegment.from_json(row.program_json))
+        segment = CyclingSegment.from_json(row.program_json)
+        if begins == Position() and whole.measured:
+            # The first test has the values that were measured: the program has the expected ones.
+            self._measured[row.segment] = segment
+        return Placement(self._measured.get(row.segment, whole), begins, segment)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from drivers.interfaces import EndReason
 from orchestrator.analysis.reservoir import reservoir_tests
 from orchestrator.analysis.time_ahead import time_ahead
 from orchestrator.clock.iso_time import iso_utc
@@ -15,11 +16,12 @@ from orchestrator.judging.cycles import NOTHING, Cycle
 from orchestrator.judging.limits import FindingKind
 from orchestrator.shorts import ShortKind
 from orchestrator.states import RunState
-from orchestrator.store import Origins, RunRow, Store
+from orchestrator.store import EventRow, Notes, Origins, RunRow, Store
 from orchestrator.store.imports import Imports
 from orchestrator.store.step_names import names_of_run
 from orchestrator.tables.run_data import Gap, RunData
 from orchestrator.tables.run_steps import RunStep
+from protocols.branches import StepEnd
 from protocols.step_names import CHECK_AGAIN, StepNames
 
 # The words with which events tell these states.
@@ -172,7 +174,7 @@ def stored_short(store: Store, run_id: str) -> dict[str, Any]:
 
 
 def details(store: Store, run_id: str, last_steps: int, last_cycles: int = 0) -> dict[str, Any]:
-    """Return a run, time left, temperatures, origin, events, last executed steps and cycles, reservoir tests and gaps.
+    """Return a run, time left, temperatures, origin, events, notes, last executed steps and cycles, reservoirs, gaps.
 
     Steps bear run time, the numbers of the original program and the recipe's names (``protocols.step_names``); the step
     number of a repeated contact check is 0.
@@ -189,7 +191,9 @@ def details(store: Store, run_id: str, last_steps: int, last_cycles: int = 0) ->
     ]
     steps, cycles = data.steps, data.cycles
     names = names_of_run(store, run_id, data.program)
-    kept = [_step(step, names) for step in steps[len(steps) - min(last_steps, len(steps)) :]]
+    by_host = _ended_by_host(data.events, steps)
+    first = len(steps) - min(last_steps, len(steps))
+    kept = [_step(steps[index], names, by_host=index in by_host) for index in range(first, len(steps))]
     return {
         "run": _summary(data).as_dict(),
         "ahead": time_ahead(data),
@@ -200,6 +204,7 @@ def details(store: Store, run_id: str, last_steps: int, last_cycles: int = 0) ->
         "origin": Origins(store).of(run_id).as_dict(),
         "imported": None if (file := Imports(store).of(run_id)) is None else file.as_dict(),
         "events": events,
+        "notes": [note.as_dict() for note in Notes(store).of(run_id)],
         "steps": kept,
         "cycles": [_plain(asdict(cycle)) for cycle in cycles[len(cycles) - min(last_cycles, len(cycles)) :]],
         "reservoir": [_plain(asdict(test)) for test in reservoir_tests(data)],
@@ -207,11 +212,25 @@ def details(store: Store, run_id: str, last_steps: int, last_cycles: int = 0) ->
     }
 
 
-def _step(step: RunStep, names: StepNames) -> dict[str, Any]:
-    """Return an executed step with its name, and the place in the recipe where it is written, if that was kept."""
+def _ended_by_host(events: Sequence[EventRow], steps: Sequence[RunStep]) -> set[int]:
+    """Return the indices of the steps that the host has ended as the recipe asks: the last of their segments."""
+    told = [event.data_json for event in events if event.kind == EventKind.SEGMENT_ENDED]
+    ended = {json.loads(data or "{}").get("segment") for data in told}
+    last = {step.place.segment: index for index, step in enumerate(steps)}
+    return {index for segment, index in last.items() if segment in ended}
+
+
+def _step(step: RunStep, names: StepNames, *, by_host: bool) -> dict[str, Any]:
+    """Return an executed step with its name, and the place in the recipe where it is written, if that was kept.
+
+    ``ended_by``: its end reason, and ``host`` where the host has ended it by what the recipe lets it watch for.
+    """
     at = step.place
     name = CHECK_AGAIN if at.is_repeated_check else names.of(at.segment, at.step)
-    return {**step.as_dict(), "step_name": name, "recipe_step": names.place(at.segment, at.step)}
+    told = step.as_dict()
+    is_hosts = by_host and told["end_reason"] == EndReason.EXTERNAL
+    ended_by = StepEnd.HOST.value if is_hosts else told["end_reason"]
+    return {**told, "ended_by": ended_by, "step_name": name, "recipe_step": names.place(at.segment, at.step)}
 
 
 def _plain(value: object) -> object:

@@ -69,11 +69,11 @@ def _step_ends(columns: Columns) -> Integers:
 def _extremes(columns: Columns, begins: Integers) -> Integers:
     """Return the positions of the lowest and highest values in the bins that begin at ``begins``."""
     values = (columns.voltage_v, columns.current_a)
-    found = [_first_highest(sign * column, begins) for column in values for sign in (1.0, -1.0)]
+    found = [first_highest(sign * column, begins) for column in values for sign in (1.0, -1.0)]
     return np.unique(np.concatenate(found))
 
 
-def _first_highest(values: Floats, begins: Integers) -> Integers:
+def first_highest(values: Floats, begins: Integers) -> Integers:
     """Return the position of the first highest value of each bin; NaN is lower than everything."""
     known = np.where(np.isnan(values), -np.inf, values)
     highest = np.maximum.reduceat(known, begins)

@@ -4,6 +4,8 @@ It checks the host name (a page that was bound to this address by a false name s
 signed with it, the origin, that a body is JSON and short, and that there is a place for the request. Only ``/health``
 and ``/proof`` are open: the second proves that this service knows the token (``proof``). A browser reads the document
 of the API, and nothing else, with the token as its password (``browser``).
+
+Where people sign in there is a ``Door``: it says who asks, what he may, and which forms of pages are taken.
 """
 
 from __future__ import annotations
@@ -11,13 +13,14 @@ from __future__ import annotations
 import asyncio
 import hmac
 import json
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any, Protocol
 from urllib.parse import parse_qs
 
 from orchestrator.api import browser, proof
 from orchestrator.api.places import Holder, Kind, NoPlace, Places, kind_of
 from orchestrator.clock.scaled import in_loop_time
+from orchestrator.people.person import MACHINE, Person
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -38,20 +41,36 @@ BODY = "cellrig.body"
 CONNECTION = "cellrig.connection"
 # Where a question's scope holds a function that lets the next one begin, for an answer that waits for somebody else.
 PASS_ON = "cellrig.turn"  # noqa: S105 - no password
+# Where it holds who asks, None for what everybody may ask.
+PERSON = "cellrig.person"
 _BODILESS = frozenset({"GET", "HEAD"})
+# How often it is looked at while an answer is sent whether its person may still have it, in seconds.
+_STILL_S = 5.0
+FORM = "application/x-www-form-urlencoded"
+JSON = "application/json"
 
 
 class Refusal(Exception):
     """A refused request: HTTP status and sentence. ``body_is_read``: no byte of its body is left on the connection.
 
-    ``asks``: a browser that has given no password yet is asked for it, which is worth no trace.
+    ``asks``: a browser that has given no password yet is asked for it, which is worth no trace. ``headers``: of the
+    answer, beside the usual ones.
     """
 
-    def __init__(self, status: int, sentence: str, *, body_is_read: bool = False, asks: bool = False) -> None:
+    def __init__(
+        self,
+        status: int,
+        sentence: str,
+        *,
+        body_is_read: bool = False,
+        asks: bool = False,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
         super().__init__(sentence)
         self.status = status
         self.body_is_read = body_is_read
         self.asks = asks
+        self.headers = headers or {}
 
 
 class BoundedConnection(Holder, Protocol):
@@ -64,6 +83,22 @@ class BoundedConnection(Holder, Protocol):
         """Let little wait for a client who reads slowly."""
 
 
+class Door(Protocol):
+    """Says who asks for something and whether he may, where people sign in."""
+
+    def admit(self, scope: Scope, headers: Headers, *, has_token: bool) -> Person | None:
+        """Return who asks; ``has_token``: he has this machine's. Raises Refusal for what he may not ask."""
+
+    def takes_form(self, scope: Scope) -> bool:
+        """Return whether the body of a request is the form of a page."""
+
+    def check_form(self, scope: Scope, person: Person | None, body: bytes) -> None:
+        """Refuse a form that no page of the service was sent with. Raises Refusal."""
+
+    def is_still_in(self, person: Person) -> bool:
+        """Return whether a person who was admitted would be admitted now."""
+
+
 class Guard:
     """Wraps an application and refuses requests that are not allowed."""
 
@@ -74,8 +109,10 @@ class Guard:
         hosts: frozenset[str] = LOOPBACK_HOSTS,
         note: Callable[[str, str, str, str], None] = lambda method, path, who, sentence: None,
         places: Places | None = None,
+        door: Door | None = None,
     ) -> None:
         self._note = note
+        self._door = door
         self._app = app
         self._token = token.encode()
         self._key = proof.key_of(token)
@@ -93,12 +130,15 @@ class Guard:
             await self._app(scope, receive, send)
             return
         try:
-            headers = _Headers(scope)
+            headers = Headers(scope)
             signature = self._check(scope, headers)
             if signature is not None:
                 send = self._proving(send, signature)
             if scope["method"] not in _BODILESS:
-                receive, scope[BODY] = await _with_body(headers, receive)
+                is_form = self._door is not None and self._door.takes_form(scope)
+                receive, scope[BODY] = await _with_body(headers, receive, FORM if is_form else JSON)
+                if is_form and self._door is not None:
+                    self._door.check_form(scope, scope[PERSON], scope[BODY])
             elif headers.only("content-length", 400) or headers.only("transfer-encoding", 400):
                 await _drain(receive)
             if signature is not None and proof.digest_of(scope.get(BODY, b"")) != signature.digest:
@@ -116,6 +156,7 @@ class Guard:
 
     async def _carry_out(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass an allowed request on while it holds a place, which it keeps until its answer is read."""
+        send = self._while_in(scope, send)
         if scope["path"] == proof.PROOF_PATH:
             await self._prove(scope, send)
             return
@@ -156,8 +197,32 @@ class Guard:
         finally:
             pass_on()
 
-    def _check(self, scope: Scope, headers: _Headers) -> proof.Signature | None:
+    def _while_in(self, scope: Scope, send: Send) -> Send:
+        """Return a ``send`` that ends a long answer once its person may not have it any more."""
+        person, door = scope.get(PERSON), self._door
+        if person is None or door is None or person.how is MACHINE.how:
+            return send
+        loop = asyncio.get_running_loop()
+        asked_s, is_over = loop.time(), False
+
+        async def sending(message: Message) -> None:
+            nonlocal asked_s, is_over
+            if not is_over and message["type"] == "http.response.body" and loop.time() - asked_s >= _STILL_S:
+                asked_s = loop.time()
+                is_over = not door.is_still_in(person)
+                if is_over:
+                    await send({"type": "http.response.body", "body": b"", "more_body": False})
+                    if (connection := scope.get(CONNECTION)) is not None:
+                        connection.close_at_once()
+            if is_over:
+                raise _Gone
+            await send(message)
+
+        return sending
+
+    def _check(self, scope: Scope, headers: Headers) -> proof.Signature | None:
         """Check who asks, and return the signature of a signed request. Raises Refusal."""
+        scope[PERSON] = None
         name = _without_port(headers.only("host", 400) or "").lower()
         if name not in self._hosts:
             raise Refusal(400, "this service does not answer under that host name; use 127.0.0.1")
@@ -167,27 +232,29 @@ class Guard:
         if scope["path"] in OPEN_PATHS:
             # Nobody needs one here; who brings one wants the answer proved.
             return signature if is_right else None
-        if signature is not None:
-            if not is_right:
-                raise Refusal(401, "the signature of this request is not right, or its challenge is used or too old")
+        if signature is not None and not is_right:
+            raise Refusal(401, "the signature of this request is not right, or its challenge is used or too old")
+        has_token = is_right or self._has_token(scope, kind.lower(), given.strip())
+        if self._door is not None:
+            scope[PERSON] = self._door.admit(scope, headers, has_token=has_token)
+        elif has_token:
+            scope[PERSON] = MACHINE
+        elif browser.is_for_browsers(scope["method"], scope["path"]):
+            raise Refusal(401, browser.NEEDED, asks=not kind)
         else:
-            self._check_token(scope, kind.lower(), given.strip())
+            raise Refusal(401, "this needs the operator's token: Authorization: Bearer TOKEN")
         headers.only("idempotency-key", 400)
         origin = headers.only("origin", 403)
         if origin is not None and _without_port(origin.partition("://")[2]).lower() not in self._hosts:
             raise Refusal(403, "pages of other origins may not use this service")
         return signature
 
-    def _check_token(self, scope: Scope, kind: str, given: str) -> None:
-        """Check that a request brings the token. Raises Refusal."""
-        by_browser = browser.is_for_browsers(scope["method"], scope["path"])
+    def _has_token(self, scope: Scope, kind: str, given: str) -> bool:
+        """Return whether a request brings the token of this machine."""
         secret = given.encode("latin-1") if kind == "bearer" else b""
-        if by_browser and kind == browser.SCHEME:
+        if kind == browser.SCHEME and browser.is_for_browsers(scope["method"], scope["path"]):
             secret = browser.password_in(given)
-        if not hmac.compare_digest(secret, self._token):
-            if by_browser:
-                raise Refusal(401, browser.NEEDED, asks=not kind)
-            raise Refusal(401, "this needs the operator's token: Authorization: Bearer TOKEN")
+        return hmac.compare_digest(secret, self._token)
 
     def _proving(self, send: Send, signature: proof.Signature) -> Send:
         """Return a ``send`` that proves the head of the answer to a signed request."""
@@ -213,7 +280,7 @@ class Guard:
 
 
 class _Gone(Exception):
-    """The client has gone before its request was whole; nothing of it is carried out."""
+    """The client has gone before its request was whole, or its person was signed out while the answer was sent."""
 
 
 def target_of(scope: Scope) -> str:
@@ -223,7 +290,7 @@ def target_of(scope: Scope) -> str:
     return f"{path}?{query}" if query else path
 
 
-class _Headers:
+class Headers:
     """A request's headers by name."""
 
     def __init__(self, scope: Scope) -> None:
@@ -242,8 +309,8 @@ def _without_port(host: str) -> str:
     return name if colon and port.isdigit() else host
 
 
-async def _with_body(headers: _Headers, receive: Receive) -> tuple[Receive, bytes]:
-    """Read the whole body, short and JSON, to pass it to the application in one piece."""
+async def _with_body(headers: Headers, receive: Receive, kind: str) -> tuple[Receive, bytes]:
+    """Read the whole body, short and of a kind, to pass it to the application in one piece."""
     too_long = Refusal(413, f"a body may have {BODY_LIMIT} bytes")
     announced = headers.only("content-length", 400) or "0"
     if not announced.isdecimal() or int(announced[:20]) > BODY_LIMIT:
@@ -262,8 +329,10 @@ async def _with_body(headers: _Headers, receive: Receive) -> tuple[Receive, byte
                 raise _Gone
     except TimeoutError:
         raise Refusal(408, f"the body did not come within {_BODY_TIMEOUT_S:g} s", body_is_read=True) from None
-    if body and (headers.only("content-type", 415) or "").partition(";")[0].strip().lower() != "application/json":
-        raise Refusal(415, "a body must be JSON: Content-Type: application/json", body_is_read=True)
+    if body and (headers.only("content-type", 415) or "").partition(";")[0].strip().lower() != kind:
+        raise Refusal(
+            415, f"a body must be {'JSON' if kind == JSON else 'a form'}: Content-Type: {kind}", body_is_read=True
+        )
     pieces: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
 
     async def again() -> Message:
@@ -287,6 +356,7 @@ async def _drain(receive: Receive) -> None:
 
 async def _reply(send: Send, refusal: Refusal, to_browser: bool) -> None:
     headers = [(b"content-type", b"application/json"), (b"cache-control", b"no-store"), (b"connection", b"close")]
+    headers += [(name.encode(), value.encode("latin-1")) for name, value in refusal.headers.items()]
     if refusal.status == 401:
         headers.append((b"www-authenticate", browser.CHALLENGE.encode() if to_browser else b"Bearer"))
     await send({"type": "http.response.start", "status": refusal.status, "headers": headers})

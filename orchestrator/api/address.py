@@ -11,8 +11,8 @@ import ssl
 import sys
 
 from drivers.errors import SettingsError
-from orchestrator.api.token import must_be_private
 from orchestrator.bench.service_settings import ServiceSettings
+from orchestrator.people.private_file import must_be_private
 
 # What the system keeps of an answer that is not read, for each connection.
 _SENT_AHEAD = 256 * 1024

@@ -15,9 +15,11 @@ from orchestrator.api import (
     commands,
     launch_routes,
     live_routes,
+    note_routes,
     notice_reports,
     notice_routes,
     origins,
+    picture_routes,
     preflight_routes,
     rack_routes,
     recipe_routes,
@@ -27,15 +29,18 @@ from orchestrator.api import (
     series,
     stored_routes,
     told_errors,
+    trace_routes,
 )
 from orchestrator.api.access import BODY, LOOPBACK_HOSTS, Guard
 from orchestrator.api.application import Statuses, describe_answers, new_application
 from orchestrator.api.live_stream import LiveClients, TooManyClients
+from orchestrator.api.makers import CannotMake, Makers, NothingThere
 from orchestrator.api.places import Places
 from orchestrator.api.preflight_desk import PreflightDesk
 from orchestrator.api.query_keys import only_known_keys
 from orchestrator.api.rack_rows import RackRows
 from orchestrator.api.refusals import REFUSALS_PATH, Refusals, into, person_in
+from orchestrator.api.run_traces import RunTraces
 from orchestrator.rack.claims import CommandRefused, NoSuchThing
 from orchestrator.rack.service import Service
 from orchestrator.states import IllegalMove
@@ -48,6 +53,8 @@ API, OPENAPI = browser.API, browser.OPENAPI
 _QUESTIONS = frozenset({f"{API}/{name}" for name in ("preflight", "runs/check", "runs/batch/check")})
 _STATUS: Statuses = (
     (NoSuchThing, 404),
+    (NothingThere, 422),
+    (CannotMake, 503),
     (CommandRefused, 409),
     (IllegalMove, 409),
     (InputError, 422),
@@ -78,12 +85,22 @@ def build_routes(service: Service, live: LiveClients) -> FastAPI:
     app.state.service, app.state.live, app.state.refusals = service, live, Refusals(into(service.store))
     app.state.preflights = PreflightDesk()
     app.state.columns, app.state.rack_rows = series.RunColumns(), RackRows(service)
+    app.state.channel_traces, app.state.traces = trace_routes.Traces(), RunTraces()
     app.state.stored = lambda: service.store
+    app.state.makers = Makers(service.store.path)
     app.state.now = lambda: [run.update() for run in service.runs]
     # For the document only: the guard has checked the token before anything gets here.
     token = [Security(HTTPBearer(auto_error=False, description="The operator's token."))]
     stored = (stored_routes.router, series.router, live_routes.router, origins.router, schema_routes.router)
-    reads = (routes.router, rack_routes.router, preflight_routes.router, *stored, notice_routes.router)
+    stored = (*stored, picture_routes.router)
+    reads = (
+        trace_routes.router,
+        routes.router,
+        rack_routes.router,
+        preflight_routes.router,
+        *stored,
+        notice_routes.router,
+    )
     orders = (
         launch_routes.router,
         commands.router,
@@ -91,6 +108,7 @@ def build_routes(service: Service, live: LiveClients) -> FastAPI:
         preflight_routes.order_router,
         notice_routes.orders,
         recipe_routes.router,
+        note_routes.router,
     )
     describe_answers((routes.open_router, *reads, *orders, commands.bodiless_router))
     known = [Depends(only_known_keys)]

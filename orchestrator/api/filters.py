@@ -53,9 +53,15 @@ def of_runs(query: RunQuery) -> Conditions:
     return found
 
 
-def run_ids(store: Store, query: RunQuery) -> list[str]:
-    """Return the ids of all runs that pass every filter of a question, the oldest first; its page does not count."""
+def run_ids(store: Store, query: RunQuery, *, either_name: Sequence[str] = ()) -> list[str]:
+    """Return the ids of all runs that pass every filter of a question, the oldest first; its page does not count.
+
+    ``either_name`` are names of cells, that of the file or the label: a run with one of them passes.
+    """
     passes = of_runs(query)
+    if either_name:
+        marks = _marks(either_name)
+        passes.add(f"cell.name IN ({marks}) OR run.label IN ({marks})", *either_name, *either_name)
     sql = f"SELECT run_id FROM run JOIN cell ON cell.id = run.cell_id WHERE {passes} ORDER BY number"  # noqa: S608 as above
     with explained(store.path):
         return [run_id for (run_id,) in store.connection.execute(sql, passes.values)]

@@ -54,7 +54,7 @@ class NeedLines:
         """Return the lines, the most urgent first."""
         self._note_beginnings(raw, now)
         raw = self._with_what_went(raw, now)
-        groups = self._by_kind(raw) if self.is_flood else self._by_cause(raw)
+        groups = self._by_cause(raw)
         self._count(groups.keys(), now)
         if self.is_flood:
             groups = self._by_kind(raw)
@@ -136,10 +136,8 @@ class NeedLines:
 
     def _count(self, names: Iterable[str], now: float) -> None:
         """Count new lines, and decide whether they are a flood."""
-        names = set(names)
-        if not self.is_flood:
-            self._begun.extend([now] * len(names - self._told))
-        self._told = names
+        self._begun.extend([now] * len(set(names) - self._told))
+        self._told = set(names)
         while self._begun and now - self._begun[0] > FLOOD_S:
             self._begun.popleft()
         self.is_flood = len(self._begun) >= FLOOD_ENDS if self.is_flood else len(self._begun) > FLOOD_BEGINS

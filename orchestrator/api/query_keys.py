@@ -36,7 +36,7 @@ def _keys(route: APIRoute) -> dict[str, bool]:
         kind = given.field_info.annotation
         if isinstance(kind, type) and issubclass(kind, BaseModel):
             for name, field in kind.model_fields.items():
-                keys[name] = get_origin(field.annotation) is list
+                keys[field.alias or name] = get_origin(field.annotation) is list
         else:
             keys[given.alias] = get_origin(kind) is list
     return keys

@@ -38,9 +38,10 @@ def state_of(facts: ChannelFacts) -> str:
     run, shown = facts.run, facts.shown
     if run is not None and not run.state.is_over and run.state is not RunState.QUEUED:
         return run.state.value
-    if facts.is_undecided:
-        # Whatever the store says of it: nobody has seen it since.
-        return RunState.UNSEEN.value
+    if facts.is_undecided and facts.mounted is not None:
+        # What waits for a person does so still; of all else nobody has seen what it does.
+        kept = facts.mounted.state if facts.mounted.state.needs_person else RunState.UNSEEN
+        return kept.value
     if not facts.answers:
         return "no_answer"
     if shown is not None and (facts.is_stray or shown.state is ChannelState.ABSENT):

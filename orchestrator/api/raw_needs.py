@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from orchestrator.api.models.rack import Priority, RackRow, Values
+from orchestrator.events.told_codes import head_of
 from orchestrator.rack.service import Service
 from orchestrator.states import RunState
 
@@ -49,7 +50,8 @@ def needs_of_row(row: RackRow) -> RawNeed | None:
     """
     if row.priority is None or (row.priority is Priority.C and row.state not in {"unseen", "no_answer"}):
         return None
-    code = row.reason.code if row.reason is not None else f"{row.state}.other"
+    head = head_of(RunState(row.state)) if row.state in set(RunState) else row.state
+    code = row.reason.code if row.reason is not None else f"{head}.other"
     began = "" if row.since is None else f"-{row.since:.0f}"
     return RawNeed(
         id=f"{row.channel}-{row.run_id or row.state}-{row.state}{began}",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from orchestrator.api.channel_facts import ChannelFacts
 from orchestrator.api.models.rack import Reason
 from orchestrator.events.told_codes import told
+from orchestrator.states import RunState
 
 
 def reason_of(facts: ChannelFacts, state: str) -> Reason | None:
@@ -17,7 +18,7 @@ def reason_of(facts: ChannelFacts, state: str) -> Reason | None:
             return None
         code, values = told(run.state, run.reason)
         return Reason(code=code, values=values, text=run.reason)
-    if facts.is_undecided and facts.mounted is not None:
+    if facts.is_undecided and facts.mounted is not None and state == RunState.UNSEEN.value:
         text = f"what became of {facts.mounted.run_id} is being asked of {facts.supervisor.tester.name}"
         return Reason(code="unseen.restart", values={"run_id": facts.mounted.run_id}, text=text)
     if state == "no_answer":

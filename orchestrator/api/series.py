@@ -13,11 +13,11 @@ from math import isfinite
 from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import APIRouter, Query, Request
-from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 
-from orchestrator.api import models, pages
+from orchestrator.api import models, pages, series_windows
 from orchestrator.api.parameters import OF_RECORDS, RunId, TheStore
+from orchestrator.api.run_traces import RunTraces
 from orchestrator.store import Store
 from orchestrator.store.archives import refuse_archived
 from orchestrator.store.errors import explained
@@ -36,15 +36,6 @@ _SQL = (
     f"SELECT {', '.join(_COLUMNS)} FROM sample WHERE test = ? AND sequence > ? "  # noqa: S608 names of ours
     f"ORDER BY sequence LIMIT {_READ_AT_ONCE}"
 )
-
-Points = Annotated[
-    int | None,
-    Query(ge=2, le=20_000, description="How many rows at most, but for the ends of steps.", examples=[2000]),
-]
-Every = Annotated[
-    float | None,
-    Query(gt=0, le=1e7, allow_inf_nan=False, description="The extremes of so many seconds each.", examples=[60.0]),
-]
 
 
 class RunColumns:
@@ -101,21 +92,33 @@ def _joined(kept: Columns | None, new: list[tuple[Any, ...]]) -> Columns:
     return Columns(*added)
 
 
-@router.get("/runs/{run_id}/series", response_model=models.SeriesTable, **OF_RECORDS)
+@router.get("/runs/{run_id}/series", response_model=models.SeriesTable | models.SeriesWindow, **OF_RECORDS)
 async def series(
-    run_id: RunId, store: TheStore, request: Request, points: Points = None, every: Every = None
+    run_id: RunId,
+    store: TheStore,
+    request: Request,
+    query: Annotated[models.SeriesQuery, Query()],
 ) -> Response:
     """Return a run's records thinned for a picture: minima, maxima and the ends of steps stay; 2000 points unless said.
 
-    ``every`` gives the extremes of each so many seconds of test time instead.
+    With ``x`` the rows are those of a window from ``from`` to ``to``, over run time or over the clock, and the answer
+    has an ``ETag``: that of the newest record. ``every`` gives the extremes of each so many seconds of test time
+    instead.
     """
-    if points is not None and every is not None:
-        said = "give points or every, not both"
-        raise RequestValidationError([{"type": "series", "loc": ("query", "every"), "msg": said}])
     pages.check_run(store, run_id)
+    if query.x is not None:
+        traces: RunTraces = request.app.state.traces
+        span = {"by_clock": query.x is models.SeriesAxis.CLOCK, "begin": query.begin, "end": query.end}
+        window = await traces.window(store, run_id, query.points or 2000, **span)
+        tag = {"ETag": series_windows.tag_of(window)}
+        if request.headers.get("if-none-match") == tag["ETag"]:
+            return Response(status_code=304, headers=tag)
+        told = series_windows.as_answer(window, query.x, query.y)
+        return Response(told, media_type="application/json", headers=tag)
     kept: RunColumns = request.app.state.columns
     columns = await kept.of(store, run_id)
-    return Response(await asyncio.to_thread(as_answer, columns, points, every), media_type="application/json")
+    told = await asyncio.to_thread(as_answer, columns, query.points, query.every)
+    return Response(told, media_type="application/json")
 
 
 def as_answer(columns: Columns, points: int | None = None, every_s: float | None = None) -> bytes:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from orchestrator.api.token import must_be_private
+from orchestrator.people.private_file import must_be_private
 from orchestrator.store.companion_files import logs_of
 from orchestrator.store.place import real_path
 

@@ -10,7 +10,7 @@ from fastapi.responses import JSONResponse
 from orchestrator.api import models, named_items, pages, told_errors
 from orchestrator.api.parameters import OF_RECORDS, OF_RUN, After, AfterTest, Events, Limit, OnePage, RunId, TheStore
 from orchestrator.api.tags import Tag
-from orchestrator.store import Store
+from orchestrator.store import Notes, Store
 
 router = APIRouter()
 
@@ -80,6 +80,13 @@ async def spectra(
 async def measurements(run_id: RunId, store: TheStore) -> dict[str, Any]:
     """Return the potentiostat's measurements of a run: technique, bias, amplitude, cycle, charge passed, files."""
     return pages.measurements(store, run_id)
+
+
+@router.get("/runs/{run_id}/notes", response_model=models.NoteList, **OF_RUN)
+async def notes(run_id: RunId, store: TheStore) -> dict[str, Any]:
+    """Return the notes of people on a run, oldest first."""
+    pages.check_run(store, run_id)
+    return {"notes": [note.as_dict() for note in Notes(store).of(run_id)]}
 
 
 @router.get("/runs/{run_id}/events", response_model=models.EventPage, **OF_RUN)

@@ -2,31 +2,20 @@
 
 from __future__ import annotations
 
-import os
 import secrets
-import stat
 from pathlib import Path
 
 from drivers.errors import SettingsError
+from orchestrator.people.private_file import make_private, must_be_private
 from protocols.bounded_file import BadFile, read_bounded
 
 _BYTES = 32
 _SHORTEST, _LONGEST = 32, 4096
-_NEW = "delete it to have a new one made, or put another in its place with rights 600"
 
 
 def token_path(store: Path) -> Path:
     """Return the token file of a store."""
     return store.with_name(f"{store.name}.token")
-
-
-def must_be_private(path: Path, forbidden: int, remedy: str = _NEW) -> None:
-    """Refuse a secret that others may read or change. Raises SettingsError, with the remedy, or OSError."""
-    if os.name == "posix" and (mode := stat.S_IMODE(path.stat().st_mode)) & forbidden:
-        raise SettingsError(
-            f"{path} may be read or changed by others (its rights are {mode:03o}), so it is no secret any more: "
-            f"{remedy}"
-        )
 
 
 def read_token(path: Path) -> str | None:
@@ -48,7 +37,5 @@ def ensure_token(path: Path) -> tuple[str, bool]:
     if (token := read_token(path)) is not None:
         return token, False
     token = secrets.token_urlsafe(_BYTES)
-    # Made with its rights, not given them afterwards.
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as file:
-        file.write(f"{token}\n")
+    make_private(path, f"{token}\n")
     return token, True

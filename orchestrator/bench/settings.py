@@ -168,6 +168,13 @@ class BenchSettings(TableSettings):
             raise ValueError(problem)
         return self
 
+    def measures_temperature_at(self, channel: str) -> bool:
+        """Return whether an oven, a thermometer or an input of a tester measures the place of a channel."""
+        ovens = {oven.name for oven in self.oven if channel in oven.places}
+        places = {place for one in self.thermometer for place in one.places}
+        places |= {place for tester in self.with_channels for place in tester.temperature_places()}
+        return bool(ovens) or channel in places
+
     @model_validator(mode="after")
     def _checked_instruments_are_here(self) -> BenchSettings:
         there = [one.name for one in self.with_channels]

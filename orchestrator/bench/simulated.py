@@ -85,7 +85,7 @@ class SimulatedRack:
             expected_duration_s(replace(program, segments=(segment,))) for segment in program.cycling if segment.after
         ]
         most_s = min((seconds / _POLLS_OF_A_SEGMENT for seconds in decided), default=inf)
-        if any(segment.ends for segment in program.cycling):
+        if program.asks_for_temperature or any(segment.ends for segment in program.cycling):
             most_s = min(most_s, _POLL_FOR_ENDS_S)
         return replace(self, poll_period_s=min(self.poll_period_s, max(_LEAST_POLL_S, most_s)))
 

@@ -12,6 +12,7 @@ from orchestrator.cli import (
     analyse,
     archive,
     audit,
+    audit_log,
     cell_files,
     cells,
     commission,
@@ -20,9 +21,11 @@ from orchestrator.cli import (
     extensions,
     imports,
     morning,
+    notes,
     notices,
     operate,
     paper,
+    people,
     plot,
     preflight,
     recipe_exchange,
@@ -225,10 +228,13 @@ app.command(
 app.command(epilog=examples("cellrig hold R000002 --by ada", needs=_RUN))(operate.hold)
 app.command(epilog=examples("cellrig resume R000002 --by ada", needs=_RUN))(operate.resume)
 app.command(epilog=examples("cellrig ack R000002 --by ada", needs=_RUN))(operate.ack)
+app.command(epilog=examples("cellrig note R000002 'Pressed the cell in again' --by ada", needs=_STORE))(notes.note)
 app.command(epilog=examples("cellrig mounted R000003 --by ada", needs=_RUN))(cells.mounted)
 app.command(epilog=examples("cellrig empty 21-1-3 --by ada", needs=_SERVICE))(cells.empty)
 app.add_typer(operate.bench_app, name="bench")
 app.add_typer(notices.app, name="notices")
+app.add_typer(people.app, name="people")
+app.add_typer(audit_log.app, name="audit-log")
 app.add_typer(simulate.app, name="simulate")
 app.add_typer(stores.app, name="store")
 app.command(epilog=examples("cellrig extensions", "cellrig extensions --json"))(extensions.extensions)

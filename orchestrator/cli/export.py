@@ -16,6 +16,7 @@ from orchestrator.cli.tables import Column, printable
 if TYPE_CHECKING:
     from orchestrator.export.exporting import Exported
     from orchestrator.export.source import Progress
+    from orchestrator.store import Store
 
 RunIds = Annotated[list[str] | None, typer.Argument(metavar="RUN", help="Run ids, as 'cellrig runs' lists them.")]
 Format = Annotated[str, typer.Option("--to", metavar="FORMAT", help="The format; --list tells which there are.")]
@@ -28,6 +29,9 @@ Out = Annotated[
         help="The file, by its ending, or a folder; else RUN and the ending of the format, here.",
     ),
 ]
+Cycles = Annotated[
+    str, typer.Option("--cycles", metavar="CYCLES", help="The records of these alone: 10, or 1,5,48-50; of one run.")
+]
 ListFormats = Annotated[bool, typer.Option("--list", help="List the formats, and who reads them.")]
 
 # So much is done within a second or so, and needs no progress in a log.
@@ -39,6 +43,7 @@ def export(
     to: Format = "",
     out: Out = None,
     list_formats: ListFormats = False,
+    cycles: Cycles = "",
     force: Annotated[bool, typer.Option("--force", help="Replace files that are there.")] = False,
     store: StoreFile = DEFAULT_STORE,
     json: Json = False,
@@ -68,12 +73,25 @@ def export(
         Path(out).mkdir(parents=True, exist_ok=True)
     with stopped_by_ctrl_c("stopped; what was not whole is not there"), open_store(store, read_only=True) as opened:
         try:
-            done = export_runs(opened, run_ids, written_as, folder_or_file, force=force, progress=shown)
+            chosen = _cycles(opened, run_ids, cycles) if cycles else None
+            done = export_runs(opened, run_ids, written_as, folder_or_file, force=force, progress=shown, cycles=chosen)
         except ExportError as err:
             fail(str(err), FAILED)
     _tell(done, to, json)
     if any(not it.own for it in done):
         raise typer.Exit(FAILED)
+
+
+def _cycles(store: Store, run_ids: list[str], text: str) -> list[int]:
+    """Read --cycles. Raises BadParameter."""
+    from orchestrator.api.maker import Refused, chosen_cycles
+
+    if len(run_ids) > 1:
+        raise typer.BadParameter("--cycles is for one run: each has cycles of its own")
+    try:
+        return chosen_cycles(store, run_ids[0], text)
+    except (Refused, ValueError) as err:
+        raise typer.BadParameter(f"--cycles: {err}") from None
 
 
 def _tell(done: list[Exported], to: str, json: bool) -> None:

@@ -81,6 +81,7 @@ def _ended_as_by_ctrl_c() -> Iterator[None]:
 def exit_status(err: Exception) -> int | None:
     """Return the exit status of a user's or an instrument's error, None for a defect of cellrig."""
     from drivers.errors import ConnectionFailed, DriverError, SettingsError
+    from orchestrator.people.errors import PeopleError
     from orchestrator.store.errors import StoreError
     from protocols.errors import Implausible, RecipeError, ResolveError, UnknownName, WrongChange
     from protocols.formats.file_contents import FormatError
@@ -89,7 +90,7 @@ def exit_status(err: Exception) -> int | None:
         return UNREACHABLE
     if isinstance(err, SettingsError | UnknownName | WrongChange):
         return WRONG_USE
-    if isinstance(err, DriverError | FormatError | Implausible | RecipeError | ResolveError | StoreError):
+    if isinstance(err, DriverError | FormatError | Implausible | PeopleError | RecipeError | ResolveError | StoreError):
         return FAILED
     return None
 

@@ -25,7 +25,7 @@ _WITHOUT_VOLTAGE = frozenset({Over.CYCLE, Over.PLATED, Over.RATE})
 RunIds = Annotated[list[str], typer.Argument(metavar="RUN...", help="Run ids, as 'cellrig runs' lists them.")]
 MaybeOver = Annotated[
     Over | None,
-    typer.Option("--over", help="The horizontal axis; else time for Li/Li cells, cycle for others with a whole cycle."),
+    typer.Option("--over", help="The horizontal axis; else time for Li/Li cells, cycle for others with several."),
 ]
 Out = Annotated[
     Path | None,

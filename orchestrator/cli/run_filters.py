@@ -34,6 +34,10 @@ Channels = Annotated[
 Recipes = Annotated[
     list[str] | None, typer.Option("--recipe", help="Runs of this recipe.", autocompletion=complete_recipe)
 ]
+Cells = Annotated[
+    list[str] | None,
+    typer.Option("--cell", help="Runs of this cell, by the name in its file or by its label."),
+]
 Labels = Annotated[list[str] | None, typer.Option("--label", help="Runs of the cell with this name.")]
 Since = Annotated[
     str,
@@ -57,6 +61,7 @@ class RunFilters:
     channel: Sequence[str]
     recipe: Sequence[str]
     label: Sequence[str]
+    cell: Sequence[str]
     since: str
     until: str
     simulated: bool | None
@@ -77,14 +82,16 @@ class RunFilters:
             first = err.errors()[0]
             told = f"{first['msg'].removeprefix('Value error, ')}, saw {first['input']!r}"
             raise typer.BadParameter(told, param_hint=f"--{first['loc'][0]}") from None
-        return run_ids(store, query)[-self.last if self.last else 0 :]
+        found = run_ids(store, query, either_name=list(self.cell))
+        return found[-self.last if self.last else 0 :]
 
     @property
     def words(self) -> str:
         """The filters as they would be typed; empty if there is none."""
         import shlex
 
-        given = {"state": self.state, "channel": self.channel, "recipe": self.recipe, "label": self.label}
+        given = {"state": self.state, "cell": self.cell, "channel": self.channel, "recipe": self.recipe}
+        given["label"] = self.label
         typed = [f"--{name} {shlex.quote(str(value))}" for name, values in given.items() for value in values]
         times = {"since": self.since, "until": self.until}
         typed += [f"--{name} {shlex.quote(value)}" for name, value in times.items() if value]

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from orchestrator.cli.alike_events import starts_together
 from orchestrator.cli.cycle_tables import milli, print_cycles, print_reservoirs
 from orchestrator.cli.import_tables import print_import
 from orchestrator.cli.output import heading, print_table, say
@@ -86,8 +87,11 @@ def _date(unix_s: float | None) -> str | None:
     return None if unix_s is None else local_time(unix_s)
 
 
-def print_run(found: Mapping[str, Any], chosen: str) -> None:
-    """Print all of one run, as ``orchestrator.analysis.summary.details`` gives it."""
+def print_run(found: Mapping[str, Any], chosen: str, *, every_event: bool = False) -> None:
+    """Print all of one run, as ``orchestrator.analysis.summary.details`` gives it.
+
+    Starts of further tests with nothing between them are one event, unless ``every_event`` is wanted.
+    """
     _print_lines(head_lines(found["run"]))
     _print_lines(list(temperature_lines(found)))
     if found["ahead"]:
@@ -100,13 +104,20 @@ def print_run(found: Mapping[str, Any], chosen: str) -> None:
     else:
         heading("Order")
         _print_lines(origin_lines(found["origin"]))
-    events = [(local_time(e["at_unix_s"], seconds=True), e["kind"], e["message"]) for e in found["events"]]
+    told = found["events"] if every_event else starts_together(found["events"])
+    events = [(local_time(e["at_unix_s"], seconds=True), e["kind"], e["message"]) for e in told]
     if events:
         print_table((Column("when"), Column("event"), Column("what", least=30)), events, "Events", chosen)
+    if found["notes"]:
+        notes = [(local_time(n["at_unix_s"], seconds=True), n["by"], n["text"]) for n in found["notes"]]
+        print_table((Column("when"), Column("who"), Column("note", least=30)), notes, "Notes", chosen)
     if found["steps"]:
         rows = [_step_row(step, found["run"]["cell_kind"]) for step in found["steps"]]
         print_table(_STEPS, rows, _last(len(rows), "step"), chosen)
-        if any(step["end_reason"] == "external" for step in found["steps"]):
+        ends = {step["ended_by"] for step in found["steps"]}
+        if "host" in ends:
+            say("host: ended by what the recipe lets the host watch for")
+        if "external" in ends:
             say("external: ended by none of the step's own conditions, but by the host, stopped, tripped or taken over")
     if found["cycles"]:
         print_cycles(found["cycles"], _last(len(found["cycles"]), "cycle"), chosen)
@@ -164,7 +175,7 @@ def _step_row(step: Mapping[str, Any], cell_kind: str) -> tuple[object, ...]:
         0.0 if abs(step["capacity_ah"]) < _NOTHING_AH else milli(step["capacity_ah"]),
         step["mean_voltage_v"],
         step["resistance_ohm"] if cell_kind in _WITHOUT_OWN_VOLTAGE else None,
-        step["end_reason"],
+        step["ended_by"],
     )
 
 

@@ -26,7 +26,18 @@ from orchestrator.cli.arguments import (
 from orchestrator.cli.client import ServiceClient, Url
 from orchestrator.cli.order_options import OrderOptions, with_order_options
 from orchestrator.cli.output import print_json, say
-from orchestrator.cli.run_filters import Channels, Labels, Last, Recipes, RunFilters, Simulated, Since, States, Until
+from orchestrator.cli.run_filters import (
+    Cells,
+    Channels,
+    Labels,
+    Last,
+    Recipes,
+    RunFilters,
+    Simulated,
+    Since,
+    States,
+    Until,
+)
 
 
 @with_order_options
@@ -110,6 +121,7 @@ def _check(bench: Path | None, simulate: bool, has_model: bool, order: OrderOpti
 def list_runs(
     store: StoreFile = DEFAULT_STORE,
     state: States = None,
+    cell: Cells = None,
     channel: Channels = None,
     recipe: Recipes = None,
     label: Labels = None,
@@ -129,7 +141,8 @@ def list_runs(
     from orchestrator.cli.run_tables import print_runs
     from orchestrator.store import open_store
 
-    filters = RunFilters(state or (), channel or (), recipe or (), label or (), since, until, simulated, last)
+    names = (state or (), channel or (), recipe or (), label or (), cell or ())
+    filters = RunFilters(*names, since, until, simulated, last)
     with open_store(store, read_only=True) as opened:
         rows = [summarize(opened, run_id) for run_id in filters.ids(opened)]
     if json:
@@ -145,15 +158,18 @@ def show(
     store: StoreFile = DEFAULT_STORE,
     steps: Annotated[int, typer.Option("--steps", min=0, help="How many of the last executed steps to list.")] = 10,
     cycles: Annotated[int, typer.Option("--cycles", min=0, help="How many of the last cycles to list.")] = 10,
+    every: Annotated[
+        bool, typer.Option("--all", help="Every event, also those of each start of a further test of a run of many.")
+    ] = False,
     columns: EveryColumn = None,
     json: Json = False,
 ) -> None:
-    """Show one run: its end, events, last steps and cycles.
+    """Show one run: its end, events, notes, last steps and cycles.
 
     Steps are named as in the recipe, and numbered from the top of its file where it has several of a name; no. is the
     number in the program and in the sample table. V/I is mean voltage over mean current of the second half of a step:
     the resistance of a Li/Li or Li/Cu cell, but not of a cell that has a voltage of its own. A step ended by external
-    was ended by none of its own conditions: by the host, stopped, tripped or taken over.
+    was ended by none of its own conditions: stopped, tripped or taken over; by host it was as its recipe says.
     """
     from orchestrator.analysis.summary import details
     from orchestrator.cli.run_tables import print_run
@@ -164,4 +180,4 @@ def show(
     if json:
         print_json(found)
     else:
-        print_run(found, columns.value if columns else "")
+        print_run(found, columns.value if columns else "", every_event=every)

@@ -9,7 +9,7 @@ from fastapi import APIRouter, FastAPI, Request
 from fastapi.responses import RedirectResponse, Response
 from starlette.exceptions import HTTPException
 
-from orchestrator.dashboard import launch_list_page, launch_page
+from orchestrator.dashboard import compare_page, launch_list_page, launch_page, rack_page, run_page, runs_page
 from orchestrator.dashboard.assets import PREFIX, Assets
 from orchestrator.dashboard.pages import HEADERS, RigFacts, page
 
@@ -22,7 +22,8 @@ _KEPT = "public, max-age=31536000, immutable"
 
 def routers() -> list[APIRouter]:
     """Return the routers of all pages, in the order of the navigation. A new page adds its line here."""
-    return [launch_page.router, launch_list_page.router]
+    starts = [launch_page.router, launch_list_page.router]
+    return [rack_page.router, runs_page.router, run_page.router, compare_page.router, *starts]
 
 
 def new_pages(errors: Errors = ()) -> FastAPI:

@@ -15,7 +15,7 @@ from orchestrator.api.models import CellItem, NameQuery
 from orchestrator.api.named_items import cells
 from orchestrator.dashboard import numbers
 from orchestrator.dashboard.asking import ask, form_of, order
-from orchestrator.dashboard.launch_words import Teller
+from orchestrator.dashboard.launch_words import Teller, sizes_of
 from orchestrator.dashboard.pages import PageContext, RigFacts, page, rig_time
 from orchestrator.dashboard.pasted_orders import LINES_MAX, Pasted, PastedLine, pasted
 from protocols.normalised import plain
@@ -193,6 +193,7 @@ def _page(
         text=text,
         facts=facts,
         cells=known,
+        sizes_of=sizes_of,
         rows=rows,
         most=LINES_MAX,
         can=sum(not row.is_bad and not row.run for row in rows),

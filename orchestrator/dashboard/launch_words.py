@@ -6,8 +6,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from orchestrator.api.models import CellItem
 from orchestrator.dashboard import numbers
 from orchestrator.dashboard.words import Words
+
+
+def sizes_of(cell: CellItem) -> str:
+    """Return the kind and the sizes of a known cell in a few words."""
+    area = [] if cell.area_cm2 is None else [f"{cell.area_cm2:.4g}\N{NO-BREAK SPACE}cm²"]
+    mass = [] if cell.active_mass_mg is None else [f"{cell.active_mass_mg:.4g}\N{NO-BREAK SPACE}mg"]
+    return ", ".join([cell.kind, *area, *mass])
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ NOT_MEASURED = "\N{EN DASH}"
 _MINUS, _SPACE = "\N{MINUS SIGN}", "\N{NO-BREAK SPACE}"
 _MICRO_BELOW_A = 1e-5
 _LEAST_GROUPED = 10_000
-_DAY_S, _HOUR_S, _MINUTE_S = 86_400, 3_600, 60
+DAY_S, _HOUR_S, _MINUTE_S = 86_400, 3_600, 60
 
 
 def voltage(voltage_v: float | None) -> str:
@@ -72,8 +72,8 @@ def left(left_s: float | None, lang: str = "en") -> str:
         return NOT_MEASURED
     whole_s = max(0, int(left_s))
     words = Words.load()
-    if whole_s >= _DAY_S:
-        return words.say(lang, "left.days", days=whole_s // _DAY_S, hours=whole_s % _DAY_S // _HOUR_S)
+    if whole_s >= DAY_S:
+        return words.say(lang, "left.days", days=whole_s // DAY_S, hours=whole_s % DAY_S // _HOUR_S)
     if whole_s >= _HOUR_S:
         return words.say(lang, "left.hours", hours=whole_s // _HOUR_S, minutes=whole_s % _HOUR_S // _MINUTE_S)
     if whole_s >= _MINUTE_S:
@@ -158,3 +158,31 @@ def _told(value: Decimal, unit: str, *, signed: bool) -> str:
     # What is rounded to zero has no side.
     sign = "" if value == 0 and not signed else _MINUS if value < 0 else "+" if signed else ""
     return f"{sign}{whole}{point}{decimals}{_SPACE}{unit}"
+
+
+def amount(name: str, value: object, zone: str = "UTC", lang: str = "en", now_unix_s: float | None = None) -> str:
+    """Return a value of a sentence as text, by the unit at the end of its name: ``4.1 V``, ``0.157 mA``, ``12 min``."""
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return "" if value is None else str(value)
+    if name.endswith(("_unix_s", "_at")):
+        return moment(value, zone, lang, now_unix_s)
+    if name.endswith("_s"):
+        return left(value, lang)
+    for ending, digits, unit, factor in _AMOUNTS:
+        if name.endswith(ending):
+            return _trimmed(_significant(value, digits, unit, signed=False, factor=factor))
+    return f"{value:g}"
+
+
+_AMOUNTS = (
+    ("_v", 4, "V", 1.0),
+    ("_a", 4, "mA", 1e3),
+    ("_ohm", 3, "Ω", 1.0),
+    ("_w", 4, "mW", 1e3),
+    ("_ah", 4, "mAh", 1e3),
+)
+
+
+def _trimmed(text: str) -> str:
+    number, space, unit = text.partition(_SPACE)
+    return (number.rstrip("0").rstrip(".") if "." in number else number) + space + unit

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
-from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -104,7 +103,7 @@ def page(
     """
     context = PageContext.of(request)
     words, assets = Words.load(), Assets.load()
-    rig: RigFacts = getattr(request.app.state, "rig", RigFacts())
+    rig = rig_facts(request)
     now_unix_s = rig_time(request)
 
     def t(code: str, /, **given: object) -> str:
@@ -129,8 +128,18 @@ def page(
 
 def rig_time(request: Request) -> float:
     """Return the rig's time as it was told last; a simulated rig's runs faster than this machine's."""
-    told = getattr(getattr(request.app.state, "rack", None), "now", None)
-    return float(told) if isinstance(told, int | float) and isfinite(told) else time.time()
+    rack = getattr(request.app.state, "rack", None)
+    return float(rack.now()) if rack is not None else time.time()
+
+
+def rig_facts(request: Request) -> RigFacts:
+    """Return what is known of the rig: what its stream told, else what the service was started with."""
+    known: RigFacts = getattr(request.app.state, "rig", RigFacts())
+    rack = getattr(request.app.state, "rack", None)
+    if rack is None:
+        return known
+    told = rack.facts()
+    return replace(known, simulated=bool(told.get("simulated")), speed=float(told.get("speed") or 1.0))
 
 
 def accepted_language(header: str) -> str:

@@ -57,8 +57,10 @@ class EventKind(StrEnum):
     SOAKED = "soaked"
     DECIDED = "decided by the recipe"
     CONDITION_UNKNOWN = "condition not known"
+    VALUES_MEASURED = "values measured"
     PERSON_ASKED = "person asked"
     HOST_END = "step ended by the host"
+    TEMPERATURE_LIMIT = "temperature limit exceeded"
     SEGMENT_ENDED = "segment ended"
     # What samples show: the kinds of findings (``orchestrator.judging.limits``), in the same words
     EARLY_CUTOFF = "cutoff reached early"
@@ -151,6 +153,7 @@ _SEVERITY: dict[EventKind, Severity] = {
     _K.SOAKED: _S.INFO,
     _K.DECIDED: _S.NOTICE,
     _K.CONDITION_UNKNOWN: _S.INFO,
+    _K.VALUES_MEASURED: _S.INFO,
     _K.PERSON_ASKED: _S.NOTICE,
     _K.HOST_END: _S.INFO,
     _K.SEGMENT_ENDED: _S.INFO,
@@ -164,6 +167,7 @@ _SEVERITY: dict[EventKind, Severity] = {
     _K.OVERDUE: _S.ALARM,
     _K.ABSOLUTE_LIMIT: _S.ALARM,
     _K.HOST_LIMIT: _S.ALARM,
+    _K.TEMPERATURE_LIMIT: _S.ALARM,
     _K.WRONG_CURRENT: _S.ALARM,
     _K.INVALID_VALUE: _S.ALARM,
     _K.CONTACT_RISES: _S.WARNING,

@@ -42,16 +42,20 @@ def export_runs(
     *,
     force: bool = False,
     progress: Callable[[str], Progress] = _untold,
+    cycles: Sequence[int] | None = None,
 ) -> list[Exported]:
     """Write runs of a store in a format, and return what was written.
 
     ``out`` is a folder where one is there, where several files come, or where a file has an ending in this format and
     ``out`` has none: it is made. Else it is the file itself, or the folder of a format that is one. None is the present
     folder. All names are looked at before anything is written. Of several runs one that has nothing for the format
-    hinders no other: its note says so, and no file is its own. Raises ExportError, or StoreError for a run that the
-    store does not have.
+    hinders no other: its note says so, and no file is its own. ``cycles``: the records of these cycles alone, where the
+    format can hold a part of a run. Raises ExportError, or StoreError for a run that the store does not have.
     """
-    ordered = [RunSource(store, run_id, progress(run_id)) for run_id in dict.fromkeys(run_ids)]
+    if cycles is not None and not written_as.by_cycle:
+        raise ExportError(f"{written_as.name} holds whole runs only; for single cycles take csv, xlsx or bdf-csv")
+    part = None if cycles is None else tuple(cycles)
+    ordered = [RunSource(store, run_id, progress(run_id), cycles=part) for run_id in dict.fromkeys(run_ids)]
     done: dict[str, Exported] = {}
     sources, names = [], []
     for source in ordered:

@@ -27,7 +27,7 @@ class Writer(Protocol):
 
 
 def _by_run(source: RunSource, ending: str) -> list[str]:
-    return [f"{source.run_id}{ending}"]
+    return [f"{source.name}{ending}"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,8 @@ class ExportFormat:
 
     ``ending`` follows the run's id in the usual name of a file. ``about`` says in one sentence what it is and who
     reads it. ``libraries`` are those that must be importable. ``names`` gives the usual names of a run's files: one,
-    unless the format has a file for each of several things. A writer may add files beside it.
+    unless the format has a file for each of several things. A writer may add files beside it. ``by_cycle``: it can
+    hold some cycles of a run alone.
     """
 
     name: str
@@ -45,6 +46,7 @@ class ExportFormat:
     write: Writer
     libraries: tuple[str, ...] = ("polars",)
     names: Callable[[RunSource, str], list[str]] = _by_run
+    by_cycle: bool = False
 
 
 def _loaded(module: str, function: str) -> Writer:
@@ -70,6 +72,7 @@ OURS = (
         ".bdf.csv",
         "Battery Data Format 1.3.0 as text, with a sidecar; batterydf, navani, ampworks, bds",
         _loaded("export.bdf_files", "write_bdf_csv"),
+        by_cycle=True,
     ),
     ExportFormat(
         "bdf-parquet",
@@ -77,12 +80,14 @@ OURS = (
         "Battery Data Format 1.3.0 as Parquet, with a sidecar; polars, pandas, DuckDB; small and exact",
         _loaded("export.bdf_files", "write_bdf_parquet"),
         ("polars", "pyarrow"),
+        by_cycle=True,
     ),
     ExportFormat(
         "csv",
         ".csv",
         "all columns of cellrig as text; any program",
         _loaded("export.plain_files", "write_csv"),
+        by_cycle=True,
     ),
     ExportFormat(
         "xlsx",
@@ -90,6 +95,7 @@ OURS = (
         "all columns of cellrig as a workbook; Excel, Origin, LibreOffice",
         _loaded("export.plain_files", "write_xlsx"),
         ("polars", "xlsxwriter"),
+        by_cycle=True,
     ),
     ExportFormat(
         "neware-csv",

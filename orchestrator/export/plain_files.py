@@ -40,7 +40,7 @@ def write_csv(source: RunSource, output: Output, name: str) -> None:
     with output.file(name).open("wb") as file:
         write_all(source.batches(), write)
     if not rows:
-        raise NothingToExport(f"run {source.run_id} has no record yet")
+        raise NothingToExport(f"run {source.run_id} has no record {source.of_what}yet")
 
 
 def write_xlsx(source: RunSource, output: Output, name: str) -> None:
@@ -54,7 +54,7 @@ def write_xlsx(source: RunSource, output: Output, name: str) -> None:
             for row in frame.iter_rows():
                 sheets.add(row)
     if not sheets.rows:
-        raise NothingToExport(f"run {source.run_id} has no record yet")
+        raise NothingToExport(f"run {source.run_id} has no record {source.of_what}yet")
 
 
 class _Sheets:

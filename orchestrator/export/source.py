@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -29,12 +29,26 @@ def _untold(_done: int, _all: int) -> None:
 
 @dataclass(frozen=True)
 class RunSource:
-    """One run of an open store. ``notes`` gathers sentences for the person who exports: what the files do not hold."""
+    """One run of an open store. ``notes`` gathers sentences for the person who exports: what the files do not hold.
+
+    ``cycles``: the records of these alone are exported, in order; None: all.
+    """
 
     store: Store
     run_id: str
     progress: Progress = _untold
     notes: list[str] = field(default_factory=list)
+    cycles: tuple[int, ...] | None = None
+
+    @property
+    def name(self) -> str:
+        """The name of the run in those of its files: its id, with the cycles where only some are exported."""
+        return self.run_id if self.cycles is None else f"{self.run_id}-cycle-{ranges_of(self.cycles)}"
+
+    @property
+    def of_what(self) -> str:
+        """Words for what is exported of the run, where it is a part."""
+        return "" if self.cycles is None else f"of cycle {ranges_of(self.cycles)} "
 
     @cached_property
     def data(self) -> RunData:
@@ -49,8 +63,11 @@ class RunSource:
         count = sum(test.last.sequence for test in self.data.tests if test.last is not None)
         done = 0
         for frame in batches_of(self.data, rows):
-            yield frame
             done += frame.height
+            if self.cycles is not None:
+                frame = frame.filter(frame["cycle"].is_in(list(self.cycles)))  # noqa: PLW2901 - the part that is wanted
+            if frame.height or self.cycles is None:
+                yield frame
             self.progress(done, max(done, count))
         self.progress(done, done)
 
@@ -65,6 +82,7 @@ class RunSource:
         run = self.data.run
         return {
             "run_id": run.run_id,
+            **({} if self.cycles is None else {"cycles": ranges_of(self.cycles)}),
             "recipe": run.recipe,
             "program_sha256": run.program_sha256,
             "cell": run.cell,
@@ -105,3 +123,14 @@ class RunSource:
             }
             for gap in gaps_by_clock(self.data)
         ]
+
+
+def ranges_of(numbers: Sequence[int]) -> str:
+    """Return numbers in order as text, consecutive ones as a range: ``1,5,48-50``."""
+    found: list[list[int]] = []
+    for number in sorted(set(numbers)):
+        if found and number == found[-1][1] + 1:
+            found[-1][1] = number
+        else:
+            found.append([number, number])
+    return ",".join(str(low) if low == high else f"{low}-{high}" for low, high in found)

@@ -241,11 +241,12 @@ class _Copy:
             connection.execute(f"INSERT INTO measurement VALUES ({marks})", values)  # noqa: S608 marks only
 
     def _words(self, run_id: str) -> None:
-        """Copy events and deviations."""
+        """Copy events, deviations and notes."""
         with self._store.transaction() as connection:
             for table, columns in (
                 ("event", "kind, message, at_unix_s, data_json"),
                 ("deviation", "category, started_unix_s, ended_unix_s, effect"),
+                ("note", "text, written_by, at_unix_s"),
             ):
                 rows = self._rows(f"SELECT {columns} FROM {table} WHERE run_id = ? ORDER BY id", self._row.run_id)  # noqa: S608 names of ours
                 marks = ", ".join("?" * (columns.count(",") + 2))

@@ -61,6 +61,7 @@ class FindingKind(StrEnum):
     VOLTAGE_JUMPS = "voltage jumps"
     RECORDS_LATE = "records come late"
     HOST_END = "step ended by the host"
+    TEMPERATURE_LIMIT = "temperature limit exceeded"
 
 
 # Of findings that require the same action, the one that explains the others is named first.
@@ -70,6 +71,7 @@ EXPLAINS = (
     FindingKind.CELL_GONE,
     FindingKind.ABSOLUTE_LIMIT,
     FindingKind.HOST_LIMIT,
+    FindingKind.TEMPERATURE_LIMIT,
     FindingKind.WRONG_CURRENT,
     FindingKind.OVERDUE,
     FindingKind.CEILING,

@@ -56,12 +56,16 @@ class ProgramWalk:
         self._begun = {0}
         self._next = Position()
         self._count = self._part = 0
+        self._whole: dict[int, CyclingSegment] = {}
         self._test = Placement(program.cycling[0], self._next, program.cycling[0])
 
     def begin(self, index: int, segment: CyclingSegment) -> None:
         """Begin a test of the program's segment ``index``; ``segment`` is the loaded program, perhaps only a part."""
         self._reach(index)
-        self._test = Placement(self._original(index), self._next, segment)
+        if self._next == Position() and self._original(index).measured:
+            # The first test of a segment has the values that were measured: the program has the expected ones.
+            self._whole[index] = segment
+        self._test = Placement(self._whole.get(index) or self._original(index), self._next, segment)
 
     def place(self, executed: ExecutedStep) -> RunPlace:
         """Return the place of the test's next step."""

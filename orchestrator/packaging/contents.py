@@ -18,7 +18,7 @@ from orchestrator.packaging.parquet_tables import write_table
 from orchestrator.packaging.pictures import write_pictures
 from orchestrator.packaging.readme import README
 from orchestrator.packaging.stored_rows import row_count, run_tables
-from orchestrator.store import Origins
+from orchestrator.store import Notes, Origins
 from orchestrator.store.archives import archived_run
 from orchestrator.store.errors import RunArchived, explained
 
@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     from orchestrator.store import EventRow, Store
 
 TABLES = "tables"
-SUMMARY, PROGRAM, RECIPE, CELL_FILE = "summary.json", "program.json", "recipe.yaml", "cell.yaml"
+SUMMARY, PROGRAM, RECIPE, CELL_FILE, NOTES = "summary.json", "program.json", "recipe.yaml", "cell.yaml", "notes.json"
 # What is not a number of the run: where it comes from and what was said of it have files of their own.
-_NOT_SUMMARY = ("origin", "events", "ahead", "steps")
+_NOT_SUMMARY = ("origin", "events", "notes", "ahead", "steps")
 _ALL = 10**9
 
 
@@ -72,6 +72,11 @@ def summary_text(store: Store, run_id: str) -> str:
     """Return the summary of a run as it stands in its package."""
     found = details(store, run_id, 0, _ALL)
     return _json({name: value for name, value in found.items() if name not in _NOT_SUMMARY})
+
+
+def notes_text(store: Store, run_id: str) -> str:
+    """Return the notes of people on a run as they stand in its package."""
+    return _json([note.as_dict() for note in Notes(store).of(run_id)])
 
 
 def table_file(name: str) -> str:
@@ -136,6 +141,7 @@ def _texts(store: Store, run_id: str) -> dict[str, str]:
         ),
         "events.json": _json([_event(event) for event in store.events(run_id)]),
         "deviations.json": _json(_deviations(store, run_id)),
+        NOTES: notes_text(store, run_id),
     }
     if origin.recipe is not None:
         texts[RECIPE] = origin.recipe.text

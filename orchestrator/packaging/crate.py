@@ -39,6 +39,7 @@ _ABOUT = {
     "instruments.json": "Instruments, their settings, and what was checked before the start",
     "events.json": "What happened, in order",
     "deviations.json": "When the data deviate from the plan, in the categories of BattINFO",
+    "notes.json": "What people wrote about the run",
     "tables/sample.parquet": "Every record of the instruments",
     "tables/step.parquet": "Every executed step",
     "tables/cycle.parquet": "The numbers of each cycle",

@@ -13,6 +13,7 @@ executed.json   what was loaded into the instruments, test by test
 recipe.yaml, cell.yaml   the files of the order, byte for byte, where they were kept
 cell.json, instruments.json, events.json, deviations.json   the cell, the instruments with settings and checks, what
                 happened, and when the data deviate from the plan (categories of BattINFO)
+notes.json      what people wrote about the run, with names and times; a note is never changed
 pictures/       drawn from the records
 battinfo.jsonld, ro-crate-metadata.json   descriptions for programs
 manifest.json   size and SHA-256 of every file. "chain" of each is the SHA-256 of: the chain of the file before it (for

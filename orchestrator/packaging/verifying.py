@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.importing.step_checks import imported_steps
-from orchestrator.packaging.contents import CELL_FILE, PROGRAM, RECIPE, SUMMARY, summary_text
+from orchestrator.packaging.contents import CELL_FILE, NOTES, PROGRAM, RECIPE, SUMMARY, notes_text, summary_text
 from orchestrator.packaging.errors import PackageError, PackageTouched
 from orchestrator.packaging.files import PackageFiles, open_files
 from orchestrator.packaging.hashes import touched_in
@@ -176,6 +176,10 @@ def _wrong_files(files: PackageFiles, store: Store, run_id: str) -> Iterator[str
         sha256 = None if data is None else hashlib.sha256(data).hexdigest()
         if sha256 != (document.sha256 if document else None):
             yield f"{name} is not the file that tables/origin.parquet tells of"
+    # Packages of before have no notes.
+    with suppress(PackageTouched):
+        if files.data(NOTES).decode("utf-8") != notes_text(store, run_id):
+            yield f"{NOTES} is not what tables/note.parquet tells of"
 
 
 def _differences(told: Any, ours: Any, at: str) -> Iterator[tuple[str, Any, Any]]:  # noqa: ANN401 - values of JSON

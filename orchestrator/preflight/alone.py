@@ -15,7 +15,14 @@ from orchestrator.checks import Check, CheckName, Outcome, in_order, postponed, 
 from orchestrator.preflight.common import SlowCheck, instrument_checks, program_checks, slow_checks
 from orchestrator.preflight.daemon_threads import DaemonThreads
 from orchestrator.preflight.host_clock import is_clock_synchronised
-from orchestrator.preflight.machine_checks import backup_check, clock_check, disk_check, notices_check, oven_check
+from orchestrator.preflight.machine_checks import (
+    backup_check,
+    clock_check,
+    disk_check,
+    notices_check,
+    oven_check,
+    unmeasured,
+)
 from orchestrator.runs.request import RunRequest
 from orchestrator.store.backup import backups
 from orchestrator.store.disk_space import free_bytes
@@ -46,7 +53,9 @@ def checks_alone(
         disk_check(store.absolute().parent, forecast(program).records, 0.0, settings, free),
         *_within(slow_checks(tester, settings, free), SLOW_WITHIN_S),
     ]
-    if not bench.oven and not program.temperatures:
+    if program.asks_for_temperature and not (bench.is_simulated or bench.measures_temperature_at(channel)):
+        made.append(unmeasured(channel))
+    elif not bench.oven and not program.temperatures:
         made.append(oven_check())
     if bench.notices is None:
         made.append(notices_check())

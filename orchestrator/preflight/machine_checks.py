@@ -101,6 +101,16 @@ def oven_check(*, has_ovens: bool = False) -> Check:
     return not_asked(CheckName.OVEN, "this bench names no oven: the temperature of the cell is not checked")
 
 
+def unmeasured(channel: str) -> Check:
+    """Refuse a program that ends a step, or trips, by a temperature that nothing measures."""
+    return failed(
+        CheckName.OVEN,
+        f"the recipe ends a step or trips by temperature, and no oven or thermometer of the bench file is at {channel}",
+        f"name {channel} among the places of an oven or a thermometer, or take temperature_above, temperature_below "
+        "and the limits of temperature out of the recipe",
+    )
+
+
 def notices_check() -> Check:
     """Say that no notice is checked: a bench file names nobody to tell."""
     return not_asked(CheckName.NOTICES, "this bench names nobody who is told when a run stops: look at it yourself")

@@ -208,7 +208,8 @@ async def _on_rack(rack: SimulatedRack, request: RunRequest, store: Path, listen
         elif len(request.program.segments) > len(request.program.cycling):
             station = await stack.enter_async_context(open_simulated_station(simulated))
         ovens = NO_OVENS
-        if request.program.temperatures and request.channel in simulated.tester.channels:
+        wants_oven = request.program.temperatures or request.program.asks_for_temperature
+        if wants_oven and request.channel in simulated.tester.channels:
             settings = simulated_oven_settings([request.channel]).model_copy(update={"poll_period_s": _OVEN_POLL_S})
             oven, _ = await stack.enter_async_context(open_simulated_oven(simulated, settings))
             ovens = BenchOvens(((settings, oven),))

@@ -19,6 +19,7 @@ from orchestrator.bench.settings import BenchSettings
 from orchestrator.checks import Check, CheckName, failed, warned
 from orchestrator.clock.durations import duration_words
 from orchestrator.clock.virtual import wall_time
+from orchestrator.preflight.machine_checks import unmeasured
 from orchestrator.rack.oven_orders import temperature_of
 from orchestrator.rack.oven_report import OvenReport, oven_report
 from orchestrator.rack.oven_soak import soak, soaked_s
@@ -78,6 +79,7 @@ class Ovens:
             store.join_temperatures(self.places)
         for supervisor in supervisors:
             supervisor.arrival.soak = supervisor.between_segments.soak = self.soak
+            supervisor.settler.temperature_at = self.now_at
 
     def _inside(self, channels: Sequence[str]) -> list[tuple[Supervisor, Run]]:
         return [(it, run) for it in self._supervisors for run in it.runs if run.request.channel in channels]
@@ -97,6 +99,11 @@ class Ovens:
     def now_at(self, channel: str) -> float | None:
         """Return the temperature of a channel's place now, in degC; None where nobody measures it."""
         return self.places.at(channel, wall_time()) if self._measures else None
+
+    def measures_at(self, channel: str) -> bool:
+        """Return whether an oven or a thermometer of this bench measures the temperature of a channel's place."""
+        where = {channel, self._oven_of.get(channel, channel)}
+        return channel in self._oven_of or any(where & set(probe.places()) for _, probe in self._probes)
 
     @asynccontextmanager
     async def watching(self) -> AsyncIterator[None]:
@@ -217,6 +224,8 @@ class Ovens:
     def check(self, request: RunRequest, run: Run | None = None) -> Check:
         """Judge the oven of an order, or of a run that has soaked and is about to begin."""
         program, channel = request.program, request.channel
+        if program.asks_for_temperature and not self.measures_at(channel):
+            return unmeasured(channel)
         wanted, watch = program.temperatures, self.of(channel)
         if watch is None:
             return no_oven(program, channel, has_ovens=bool(self._watches))

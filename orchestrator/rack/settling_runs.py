@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from math import inf
 
@@ -58,6 +59,8 @@ class RunSettler:
         self._silence = silence
         self._stops = stops
         self._shown: dict[str, _Shown] = {}
+        # Tells the temperature of a channel's place now (degC); None where nothing measures it.
+        self.temperature_at: Callable[[str], float | None] = lambda _: None
         # Runs whose test the tester has said not to know, in its words.
         self._gone: dict[str, str] = {}
         self._next_look_s = inf
@@ -100,6 +103,8 @@ class RunSettler:
 
     async def _is_stopped(self, run: Run) -> bool:
         """Act on a run's findings; True when one of them requires a stop, which is sent also if the store refuses."""
+        if run.records is not None:
+            run.records.judge_temperature(self.temperature_at(run.request.channel))
         try:
             return run.order_by_findings()
         finally:

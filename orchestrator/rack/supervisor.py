@@ -83,7 +83,7 @@ class Supervisor:
         self.undecided: set[str] = set()
         self._collector = Collector(store, tester.poll_period_s, self.trouble)
         self._stops = StopRepeats(tester.poll_period_s, self._isolating)
-        self._settler = RunSettler(tester, self._collector, self._silence, self._stops)
+        self.settler = RunSettler(tester, self._collector, self._silence, self._stops)
         self.watch = ChannelWatch(store, tester, LateStarts(store, tester, self.recovery), lambda: self.runs)
         self._wake = asyncio.Event()
         self._due_s = self._looked_s = 0.0
@@ -118,7 +118,7 @@ class Supervisor:
         self.runs = [run for run in self.runs if run not in over]
         for run in over:
             self._collector.forget(run)
-            self._settler.forget(run)
+            self.settler.forget(run)
             self._silence.forget(run)
 
     async def run(self, requests: Sequence[RunRequest], by: str = "", word: Word = ON_EMPTY) -> list[Run]:
@@ -164,7 +164,7 @@ class Supervisor:
                     # A tick that took longer than its period does not make the next ones hurry.
                     self._due_s = max(self._due_s + self.tester.poll_period_s, loop.time())
                     await self._tick_safely()
-                    self._due_s = min(self._due_s, loop.time() + self._settler.next_look_s())
+                    self._due_s = min(self._due_s, loop.time() + self.settler.next_look_s())
                     self.ticks += 1
 
     async def _wait_until_due(self) -> None:
@@ -294,7 +294,7 @@ class Supervisor:
             self.clock.check(owned, statuses, asked_unix_s, heard_unix_s)
         for run in watched:
             async with self._isolating(run):
-                await self._settler.settle(run, statuses[run.request.channel], run in seen)
+                await self.settler.settle(run, statuses[run.request.channel], run in seen)
 
     @asynccontextmanager
     async def _isolating(self, run: Run) -> AsyncIterator[None]:

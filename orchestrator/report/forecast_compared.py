@@ -84,7 +84,7 @@ def steps_compared(store: Store, run_id: str) -> list[StepCompared]:
 
 def _ended_by(segment: Segment, executed: ExecutedStep) -> str:
     """Name the end of an executed step; one that the host watched for is the host's, and no stranger's."""
-    watched = isinstance(segment, CyclingSegment) and bool(segment.ends)
+    watched = isinstance(segment, CyclingSegment) and segment.host_may_end
     return str(StepEnd.HOST) if watched and executed.end_reason is EndReason.EXTERNAL else executed.end_reason.value
 
 

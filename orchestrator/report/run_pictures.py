@@ -54,10 +54,13 @@ _ZERO_LINE: dict[str, Any] = {"color": "0.6", "linewidth": 0.5, "linestyle": ":"
 
 
 def usual_over(store: Store, run_ids: Sequence[str]) -> Over:
-    """Return what runs are drawn over when nobody says it: symmetric cells over time, others over whole cycles."""
+    """Return what runs are drawn over when nobody says it: symmetric cells over time, others over their whole cycles.
+
+    One cycle alone, as of a titration (GITT), would be a dot: it is drawn over time.
+    """
     runs = [RunData(store, run_id) for run_id in run_ids]
     symmetric = any(data.program.cell.kind == CellKind.LI_LI for data in runs)
-    return Over.TIME if symmetric or not any(whole_cycles(data) for data in runs) else Over.CYCLE
+    return Over.CYCLE if not symmetric and any(len(whole_cycles(data)) > 1 for data in runs) else Over.TIME
 
 
 def draw_runs(store: Store, run_ids: Sequence[str], order: PictureOrder) -> tuple[Figure, list[str]]:

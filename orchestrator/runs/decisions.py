@@ -49,10 +49,13 @@ class Decisions:
         data = next(self._told(EventKind.DECIDED, segment), None)
         return None if data is None else Decided(data["to"], Then(data["then"]), data["reason"])
 
-    def was_held(self, segment: int) -> bool:
-        """Return whether the run has been held, or has waited for a person, since the decision behind a segment."""
+    def was_held(self, segment: int, kind: EventKind = EventKind.DECIDED) -> bool:
+        """Return whether the run has been held, or has waited for a person, since an event of a kind about a segment.
+
+        That is the decision behind it, or that its values were measured.
+        """
         events = self._store.events(self._run_id)
-        made = next((event.id for event in reversed(events) if _is_of(event, EventKind.DECIDED, segment)), None)
+        made = next((event.id for event in reversed(events) if _is_of(event, kind, segment)), None)
         held = (event.id for event in reversed(events) if event.kind == EventKind.STATE and _is_wait(event.message))
         return made is not None and next(held, 0) > made
 
@@ -133,7 +136,7 @@ class Decisions:
         of_segment = [test for test in tests if test.segment == progress.index]
         last = self._store.last_sample(of_segment[-1].id) if of_segment else None
         wanted = {branch.of_cycle for branch in branches if branch.of_cycle is not None}
-        cycles = self._cycles(progress, tests, wanted) if asked & _OF_CYCLES else {}
+        cycles = self.cycles(progress, tests, wanted) if asked & _OF_CYCLES else {}
         newest = cycles[max(cycles)] if cycles else None
         step = self._last_step(of_segment)
         since = {branch.since for branch in branches}
@@ -150,7 +153,7 @@ class Decisions:
             is_shorted=Measure.SHORT in asked and self._is_shorted(progress, tests),
         )
 
-    def _cycles(self, progress: Progress, tests: list[TesterTestRow], wanted: set[int]) -> dict[int, Cycle]:
+    def cycles(self, progress: Progress, tests: list[TesterTestRow], wanted: set[int]) -> dict[int, Cycle]:
         """Return the newest whole cycle of the run, which may not be closed yet, and the wanted ones, by their numbers.
 
         A cycle of whose second half a later stage is to come is not whole: a part of a discharge is no capacity.

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from copy import copy
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from drivers.interfaces import Sample
 from orchestrator.judging.cycles import Cycle, CycleBuilder
@@ -42,6 +42,8 @@ class Progress:
     tested: CyclingSegment | None = None
     before_s: float = 0.0
     since_unix_s: float = 0.0
+    # Segments with the values that the run has measured, by index; ``program`` has the expected ones.
+    measured: Mapping[int, CyclingSegment] = field(default_factory=dict)
 
     @classmethod
     def at_start(cls, program: Program) -> Progress:
@@ -194,7 +196,18 @@ class Progress:
     @property
     def whole(self) -> CyclingSegment:
         """The present cycling segment as the program has it. Raises TypeError where a measurement is due."""
-        part = self.program.segments[self.index]
+        return self.whole_at(self.index)
+
+    def whole_at(self, index: int) -> CyclingSegment:
+        """Return a cycling segment as it runs, whole. Raises TypeError for a measurement."""
+        part = self.measured.get(index) or self.program.segments[index]
         if not isinstance(part, CyclingSegment):
-            raise TypeError(f"segment {self.index + 1} is a measurement, which no tester runs")
+            raise TypeError(f"segment {index + 1} is a measurement, which no tester runs")
         return part
+
+    def with_measured(self, segments: Mapping[int, CyclingSegment]) -> Progress:
+        """Return the progress with segments whose values the run has measured, by index."""
+        there = replace(self, measured={**self.measured, **segments})
+        if there.is_over or there.measurement is not None or self.index not in segments:
+            return there
+        return replace(there, segment=there.whole)

@@ -17,6 +17,7 @@ from orchestrator.judging.cycles import Cycle
 from orchestrator.judging.host_ends import HostEndWatch
 from orchestrator.judging.limits import Action, Finding, LimitWatch, by_gravity
 from orchestrator.judging.steps import ExecutedStep, StepBuilder
+from orchestrator.judging.temperature_ends import TemperatureWatch
 from orchestrator.rollback import as_before
 from orchestrator.runs.journal import RunJournal
 from orchestrator.runs.progress import Progress
@@ -118,6 +119,7 @@ class RecordPipeline:
         self._progress = progress
         self._limits = LimitWatch(progress.segment, envelope)
         self._ends = HostEndWatch(progress.segment)
+        self._degrees = TemperatureWatch.of(progress.segment)
         self._steps = StepBuilder(progress.segment)
         self._guards = guards
         self._cycles = progress.cycles
@@ -341,6 +343,16 @@ class RecordPipeline:
     def scout(self) -> Scout:
         """Return a scout: copies of the judges, for records that are judged before they are stored."""
         return Scout(self.last, self._limits, self._ends, self._steps, self._guards, self._progress)
+
+    def judge_temperature(self, degc: float | None) -> None:
+        """Judge what the place of the cell shows now, in degC; None where nothing measures it."""
+        if not self._degrees.is_needed:
+            return
+        step, time_s = (self.last.step, self.last.time_s) if self.last else (0, 0.0)
+        self._findings += tuple(self._degrees.feed(degc, step, time_s))
+        if self._degrees.has_gone_blind:
+            message = "nothing shows the temperature of its place: no step ends by it, and no limit of it is watched"
+            self._journal.note(EventKind.CONDITION_UNKNOWN, message, {"measure": "temperature_degc"}, Severity.WARNING)
 
     # Acted on
 

@@ -64,6 +64,8 @@ class Known:
     # The state in which the stop leaves the run.
     stop_ends_as: RunState = RunState.STOPPED
     start_may_arrive: bool = False
+    # Whether it was on its own way from one segment to the next, with no start of that one ordered.
+    is_between: bool = False
 
 
 def matches(known: Known, status: ChannelStatus) -> bool:
@@ -82,6 +84,8 @@ def decide(known: Known, status: ChannelStatus, wrong: str = "") -> tuple[Verdic
     if known.measure_is_open:
         return Verdict.HOLD, "it was being measured: see that no potentiostat is on the cell"
     if known.state is RunState.PREFLIGHT and known.resumed:
+        if known.is_between and ours and status.state.is_at_rest and not known.stop_is_open:
+            return Verdict.ADOPT, "it was between two segments, and no start of the next one was ordered"
         return Verdict.HOLD, "it was being resumed, and nothing was started"
     if not ours:
         return _decide_unseen(known, status, wrong)
@@ -338,7 +342,17 @@ class Recovery:
             measure_is_open="measure" in commands,
             start_may_arrive=starting and wall_time() < self._arrives_until_unix_s(run),
             resumed=bool(tests) and (starting or run.state is RunState.PREFLIGHT),
+            is_between=run.state is RunState.PREFLIGHT and not starting and self._came_from_segment(run),
         )
+
+    def _came_from_segment(self, run: Run) -> bool:
+        """Return whether a run in its checks came there by itself from a segment, and not because a person resumed it.
+
+        The intent of a start is written behind these checks: while they are the newest state, none was ordered.
+        """
+        events = [it for it in self._store.events(run.run_id) if it.kind == EventKind.STATE]
+        states = [RunState(it.message.partition(":")[0]) for it in events]
+        return states[-1:] == [RunState.PREFLIGHT] and states[-2:-1] == [RunState.RUNNING]
 
     async def stop(self, row: RunRow, by: str) -> str:
         """Send a stop for an undecided run and note it; the run's end is stored when it can be decided.

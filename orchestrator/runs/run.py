@@ -18,6 +18,7 @@ from orchestrator.events import EventKind, RunUpdate, Severity
 from orchestrator.rollback import as_before
 from orchestrator.runs.decisions import Decisions
 from orchestrator.runs.journal import RunJournal
+from orchestrator.runs.measured_segments import MeasuredSegments
 from orchestrator.runs.progress import Progress
 from orchestrator.runs.records import RecordPipeline
 from orchestrator.runs.request import RunRequest
@@ -68,7 +69,9 @@ class Run:
         self._stops_waiting = 0
         self.starting = StartOrder(self, store, tester, self.journal, request)
         self.stopping = StopOrder(self, store, tester, self.journal, request.channel)
-        self.border = SegmentBorder(self, store, Decisions(store, self.journal, run_id))
+        decisions = Decisions(store, self.journal, run_id)
+        measured = MeasuredSegments(store, self.journal, decisions, run_id)
+        self.border = SegmentBorder(self, store, decisions, measured)
         self._guards = RunGuards(request.program, tester.traits.sign_hint)
         # Test time, cycles and samples of the tests before the present one.
         self._before_s, self._samples_before = 0.0, 0
@@ -359,6 +362,7 @@ class Run:
         if self.test or self.progress.index:
             return
         self._guards.recall(self._store.events(self.run_id))
+        self.progress = self.progress.with_measured(self.border.measured_segments.stored(self.request.program))
         for row in self.tests:
             if self.progress.index < row.segment:
                 self._close_test()

@@ -15,6 +15,7 @@ from orchestrator.clock.virtual import wall_time
 from orchestrator.failpoints import failpoint
 from orchestrator.rollback import as_before
 from orchestrator.runs.decisions import Decided, Decisions
+from orchestrator.runs.measured_segments import MeasuredSegments
 from orchestrator.runs.progress import Progress
 from orchestrator.runs.records import RecordPipeline
 from orchestrator.states import Ending, RunState, RunStatus
@@ -41,10 +42,11 @@ class Bordered(Protocol):
 class SegmentBorder:
     """The border between two segments of one run."""
 
-    def __init__(self, run: Bordered, store: Store, decisions: Decisions) -> None:
+    def __init__(self, run: Bordered, store: Store, decisions: Decisions, measured: MeasuredSegments) -> None:
         self._run = run
         self._store = store
         self.decisions = decisions
+        self.measured_segments = measured
         self._hold = ""
 
     def take_hold(self) -> str:
@@ -64,7 +66,7 @@ class SegmentBorder:
         """Whether the host has ended the present segment before, and its stop was confirmed."""
         progress = self._run.progress
         part = None if progress.is_over else progress.program.segments[progress.index]
-        return bool(getattr(part, "ends", ())) and self.decisions.was_ended(progress.index)
+        return bool(getattr(part, "host_may_end", False)) and self.decisions.was_ended(progress.index)
 
     @property
     def how_finished(self) -> str:
@@ -143,12 +145,22 @@ class SegmentBorder:
         self._go_to(index, decided, may_hold=may_hold)
 
     def _go_to(self, index: int, decided: Decided | None, *, may_hold: bool) -> None:
-        if decided is None:
-            return
         run = self._run
-        run.progress = run.progress.leaving_out(decided.to, run.progress.since_unix_s)
-        if may_hold and decided.then is Then.HOLD and not self.decisions.was_held(index):
-            self._hold = f"the recipe holds it behind segment {index + 1}: {decided.reason}"
+        if decided is not None:
+            run.progress = run.progress.leaving_out(decided.to, run.progress.since_unix_s)
+            if may_hold and decided.then is Then.HOLD and not self.decisions.was_held(index):
+                self._hold = f"the recipe holds it behind segment {index + 1}: {decided.reason}"
+        self._reckon(may_hold=may_hold)
+
+    def _reckon(self, *, may_hold: bool) -> None:
+        """Give the segment that is due the values that the run has measured for it."""
+        run = self._run
+        reckoned = self.measured_segments.reckon(run.progress)
+        due = run.progress.index
+        if reckoned is not None:
+            run.progress = run.progress.with_measured({due: reckoned.segment})
+        if may_hold and (why := self.measured_segments.hold_left(due)):
+            self._hold = f"{self._hold}; {why}" if self._hold else f"segment {due + 1} is not begun: {why}"
 
 
 def _left() -> None:

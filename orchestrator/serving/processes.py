@@ -17,6 +17,7 @@ from orchestrator.api.address import reserved, url_of
 from orchestrator.api.parent_link import ParentLink
 from orchestrator.bench.service_settings import ServiceSettings
 from orchestrator.feed.plan import FeedPlan
+from orchestrator.people.private_file import check_people
 from orchestrator.serving.child import Work
 from orchestrator.serving.parent import Parent
 
@@ -49,6 +50,7 @@ def serve(served: Served, announce: Callable[[str], None], at: socket.socket | N
     ``at`` is the socket of an address that was ``reserved``. Raises AlreadyOwned, SettingsError and StoreError of a
     start that fails.
     """
+    check_people(served.store)
     with closing(at or reserved(served.service)) as listening:
         url = url_of(served.service, listening)
         control = partial(be_control, served, url, announce, listening)
@@ -58,7 +60,16 @@ def serve(served: Served, announce: Callable[[str], None], at: socket.socket | N
             optional["feed"] = partial(be_feed, FeedPlan(served.mqtt, served.store, url), served.service, listening)
         if served.notices is not None:
             optional["notices"] = partial(be_notices, served.notices, served.service, served.store, listening)
-        return Parent(control, web, lambda: announce(url), optional).run()
+        return Parent(control, web, partial(_ready, served.store, url, announce), optional).run()
+
+
+def _ready(store: Path, url: str, announce: Callable[[str], None]) -> None:
+    """Say where the service answers and, while the rig has no admin, with which link one is made."""
+    from orchestrator.people.set_up import first_link
+
+    announce(url)
+    if (link := first_link(store, url)) is not None:
+        announce(f"the first admin sets a name and a password, within a day, at {link}")
 
 
 def be_control(

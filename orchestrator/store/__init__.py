@@ -18,6 +18,7 @@ from orchestrator.store.errors import (
     WriteFailed,
 )
 from orchestrator.store.mountings import EndedRun, Mounting, Mountings, RunOnChannel
+from orchestrator.store.notes import Note, Notes, note_text
 from orchestrator.store.opening import open_store
 from orchestrator.store.origins import Origin, Origins
 from orchestrator.store.rows import (
@@ -57,6 +58,8 @@ __all__ = [
     "NewEvent",
     "NewerStore",
     "NotAStore",
+    "Note",
+    "Notes",
     "Origin",
     "Origins",
     "Refused",
@@ -77,6 +80,7 @@ __all__ = [
     "WriteFailed",
     "back_up",
     "checkpoint",
+    "note_text",
     "open_store",
     "predicted_bytes",
     "space_verdict",

@@ -10,6 +10,7 @@ from orchestrator.store.archive_layout import add_archives
 from orchestrator.store.barcodes import new_barcode
 from orchestrator.store.cycle_numbers import cycle_of
 from orchestrator.store.import_layout import add_imports
+from orchestrator.store.note_layout import add_notes
 from orchestrator.store.origin_layout import add_origins
 from orchestrator.store.renumbering import renumber
 from orchestrator.store.sqlite_library import Database, Migrations
@@ -392,6 +393,7 @@ _LAYOUTS = {
     "0008_temperatures": _temperatures,
     "0009_imports": add_imports,
     "0010_archives": add_archives,
+    "0011_notes": add_notes,
 }
 KNOWN = frozenset(_LAYOUTS)
 for _name, _function in _LAYOUTS.items():

@@ -55,6 +55,8 @@ class RackFeed:
         self._polling: asyncio.Task[None] | None = None
         self._next: asyncio.Future[None] | None = None
         self.ticks = 0
+        # The revision at which there were other channels last.
+        self.channels_rev = 0
         self.rev, self.life, self.needs_rev = 0, "", 0
         self.is_over = False
 
@@ -124,13 +126,14 @@ class RackFeed:
 
     def _have_rows(self) -> None:
         """Read the rows from the store where no control has told any since this process began."""
-        if self.life or not self.is_silent:
+        if self.life or self._rows or not self.is_silent:
             return
         try:
             found = stored_rows(self._reading())
         except StoreError as err:
             logger.warning("the rack is not read from the store: %s", err)
             return
+        self.rev = 1
         self._take_rows(found, [row["channel"] for row in found], {row["channel"]: row["seen_at"] for row in found})
 
     # Who looks
@@ -217,8 +220,8 @@ class RackFeed:
         self._is_wall_time = told["speed"] == 1.0 and abs(told["now"] - wall_time()) < _SAME_CLOCK_S
         ahead_s = told["now"] - asked_s * self.speed
         self._ahead_s = ahead_s if self._ahead_s is None else min(self._ahead_s, ahead_s)
-        self._take_rows(told["rows"], told["channels"], told["seen"])
         self.rev, self.life, self.needs_rev = told["rev"], told["life"], told.get("needs_rev", 0)
+        self._take_rows(told["rows"], told["channels"], told["seen"])
 
     def _take_rows(self, rows: list[State], channels: list[str], seen: dict[str, float | None]) -> None:
         self._rows.update((row["channel"], row) for row in rows)
@@ -226,4 +229,6 @@ class RackFeed:
         for channel, at in seen.items():
             if channel in self._rows:
                 self._rows[channel]["seen_at"] = at
-        self._channels = [channel for channel in channels if channel in self._rows]
+        known = [channel for channel in channels if channel in self._rows]
+        if known != self._channels:
+            self._channels, self.channels_rev = known, self.rev

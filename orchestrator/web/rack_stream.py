@@ -56,7 +56,7 @@ class RackStream:
                         greeted = self._feed.life
                         pieces.append(event("hello", self._greeting()))
                         rev = rev if life == greeted else 0
-                    pieces.append(self._frame(rev))
+                    pieces.append(self._frame(rev if rev <= self._feed.rev else 0))
                     if needs != self._feed.needs_rev:
                         needs = self._feed.needs_rev
                         pieces.append(event("need", {"rev": needs, "list": self._feed.needs}))
@@ -79,7 +79,7 @@ class RackStream:
         key = rev, self._feed.life
         if (found := self._frames.get(key)) is None:
             told = self._feed.head() | {"full": rev == 0, "rows": self._feed.rows(rev), "seen": self._feed.seen}
-            if rev == 0:
+            if rev < self._feed.channels_rev:
                 told["channels"] = self._feed.channels
             found = self._frames[key] = event("rack", told, f"{self._feed.life}-{self._feed.rev}")
         return found
@@ -88,9 +88,12 @@ class RackStream:
 def event(kind: str, data: State, number: str = "") -> bytes:
     """Return the bytes of one server-sent event."""
     name = f"id: {number}\n" if number else ""
-    return (
-        f"{name}event: {kind}\ndata: {json.dumps(_finite(data), allow_nan=False, separators=(',', ':'))}\n\n".encode()
-    )
+    return f"{name}event: {kind}\ndata: ".encode() + as_json(data) + b"\n\n"
+
+
+def as_json(data: State) -> bytes:
+    """Return the JSON of a value; a number that it has no word for is null."""
+    return json.dumps(_finite(data), allow_nan=False, separators=(",", ":")).encode()
 
 
 def _finite(value: object) -> object:

@@ -27,6 +27,11 @@ class Reading:
         self._store: Store | None = None
         self._file: tuple[int, int] = (0, 0)
 
+    @property
+    def path(self) -> Path:
+        """The store's file."""
+        return self._path
+
     def __call__(self) -> Store:
         """Return the open store. Raises StoreError."""
         file = self._stands_there()

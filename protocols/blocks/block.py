@@ -13,6 +13,7 @@ from pydantic import Field, model_validator
 
 from protocols.current_sign import Direction
 from protocols.field_types import Count, FileModel, problem
+from protocols.measured_source import BEFORE, MeasuredSource
 from protocols.quantities import Quantity, Voltage, parse_quantity
 from protocols.recipe_steps import RecipeStep
 from protocols.step_ends import RecordRule
@@ -29,6 +30,14 @@ class Block(FileModel):
 
     record: RecordRule | None = None
     temperature: TemperatureField = None
+
+    @model_validator(mode="after")
+    def _measured_by_name(self) -> Self:
+        for key, value in self:
+            if isinstance(value, Quantity) and value.of == MeasuredSource():
+                named = str(value).replace(BEFORE, "step NAME")
+                raise problem(f"{key}: {value}", f"the name of a step, '{named}': a block is of many steps")
+        return self
 
     @abstractmethod
     def expanded(self) -> tuple[RecipeStep, ...]:

@@ -10,7 +10,7 @@ from protocols.blocks.block import Block, Times
 from protocols.blocks.plain_steps import constant_current, loop, repeat, rest
 from protocols.current_sign import Direction
 from protocols.field_types import Flag, problem
-from protocols.quantities import Charge, Current, Duration, Voltage, parse_quantity
+from protocols.quantities import Duration, StepCharge, StepCurrent, Voltage, parse_quantity
 from protocols.recipe_steps import RecipeStep
 from protocols.step_ends import RecordRule
 
@@ -27,9 +27,9 @@ class GittBlock(Block):
 
     step: Literal["gitt"]
     direction: Direction
-    current: Current
+    current: StepCurrent
     time: Duration | None = None
-    capacity: Charge | None = None
+    capacity: StepCharge | None = None
     rest: Duration
     voltage: Voltage
     times: Times

@@ -10,7 +10,7 @@ from protocols.blocks.block import FAST, Times, WindowBlock
 from protocols.blocks.plain_steps import constant_current, loop, repeat, rest
 from protocols.current_sign import Direction
 from protocols.field_types import Flag, Number
-from protocols.quantities import Charge, Current, Duration, parse_quantity
+from protocols.quantities import Duration, StepCharge, StepCurrent, parse_quantity
 from protocols.recipe_steps import RecipeStep
 from protocols.step_ends import RecordRule
 from protocols.value_lists import exact_ratio
@@ -27,13 +27,13 @@ class HppcBlock(WindowBlock):
     """
 
     step: Literal["hppc"]
-    current: Current
+    current: StepCurrent
     time: Duration = parse_quantity("10 s")
     between: Duration = parse_quantity("40 s")
     charge_time: Duration = parse_quantity("10 s")
     charge_ratio: Annotated[Number, Field(gt=0, le=2)] = 0.75
-    remove: Charge = parse_quantity("10 % of nominal capacity")
-    remove_current: Current
+    remove: StepCharge = parse_quantity("10 % of nominal capacity")
+    remove_current: StepCurrent
     rest: Duration = parse_quantity("1 h")
     times: Times = 9
     stop_at_voltage: Flag = True

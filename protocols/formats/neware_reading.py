@@ -222,7 +222,8 @@ class _Reading:
         if is_end:
             until[measure] = text
         sign = ">" if compared in _ABOVE else "<" if compared in _BELOW else f"compared by {compared} with"
-        told = f"the condition {measure or condition.get('type')} {sign} {text}, jump to {jump}, "
+        what = measure or condition.get("Expression") or f"of type {condition.get('type')}"
+        told = f"the condition {what} {sign} {text}, jump to {jump}, "
         self.list.notes.append(
             Note(where, told + ("is an end of the step here" if is_end else "is left out"), is_lost=not is_end)
         )

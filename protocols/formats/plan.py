@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from protocols.cell import DEFAULTS, Cell
 from protocols.formats.file_contents import Note
 from protocols.limit_blocks import PhaseLimits
+from protocols.measured_steps import measured_in
 from protocols.parting import programs_of
 from protocols.pieces import Cycling
 from protocols.program import (
@@ -27,7 +28,7 @@ from protocols.program import (
 )
 from protocols.program_steps import bounded, recorded
 from protocols.recipe import Recipe
-from protocols.recipe_steps import Path, PromptStep, RecipeStep, RepeatStep, host_end
+from protocols.recipe_steps import Path, PromptStep, RecipeStep, RepeatStep, host_end, temperature_end
 from protocols.resolve import resolve
 
 
@@ -205,6 +206,11 @@ def _decided(recipe: Recipe, steps: Sequence[RecipeStep], at: Path) -> Iterator[
             yield Note(place, "its conditions on what is measured (until, when) are decided by cellrig: left out")
         if host_end(step) is not None:
             yield Note(place, "its end by drift or collapse of the voltage is ordered by cellrig: left out")
+        if (degrees := temperature_end(step)) is not None:
+            yield Note(place, f"its end by {degrees.told} is ordered by cellrig: left out")
+        for written in measured_in(step):
+            what = f"{written} is measured by cellrig while the run goes on: what is expected of it is written"
+            yield Note(place, what)
         if not isinstance(step, PromptStep) and step.temperature is not None:
             yield Note(place, f"its temperature, {step.temperature.target}, is left out")
         if not isinstance(step, PromptStep) and step.limits is not None:
@@ -231,6 +237,9 @@ def _beside(recipe: Recipe, cell: Cell, program: Program, limits: Limits) -> Ite
         kept = "an import chooses others"
     layers = f"host {host.low_v:g} to {host.high_v:g} V, absolute {absolute.low_v:g} to {absolute.high_v:g} V"
     yield Note("limits", f"{layers}: cellrig alone watches them; {kept}", is_lost=False)
+    if recipe.limits.temperature is not None:
+        trips = recipe.limits.temperature.in_program().told
+        yield Note("limits", f"cellrig trips the run at a {trips}: left out")
     if recipe.guards.changes:
         yield Note("guards", "what is set otherwise than by default is left out", is_lost=False)
 

@@ -109,7 +109,9 @@ class _Reading:
             raise FormatError(f"{where} has a current of 0")
         self._voltage_end(found["end"], direction, until, where)
         if "time" not in until:
-            told = "PyBaMM ends it, and the whole simulation, after 24 h; here it has the bound of the cell"
+            # PyBaMM gives a rate twice its time, and any other current a day.
+            hours = plain(2 / abs(value)) if unit == "C" else "24"
+            told = f"PyBaMM ends it, and the whole simulation, after {hours} h; here it has the bound of the cell"
             self.list.notes.append(Note(where, told, is_lost=False))
         return current_step(direction, _current(unit, abs(value), found["value"]), until, where)
 

@@ -1,6 +1,7 @@
 """Writes a plan as the text steps of a PyBaMM experiment: a list in Python's words, with its loops.
 
-Each powered step has its time (``for``): without one PyBaMM ends such a step, and the whole simulation, after 24 h.
+Each powered step has its time (``for``): without one PyBaMM ends such a step, and the whole simulation, after 24 h,
+or after twice the time of its rate.
 """
 
 from __future__ import annotations

@@ -64,14 +64,14 @@ class Foils:
 
     def after(self, where: str, step: PoweredStep, effect: Effect, before: Interval, passes: int) -> Interval:
         """Give what has moved after a step, in its pass number ``passes`` of the loops around it."""
-        moved = effect.set_ah
+        moved = effect.set_interval
         if moved is None and step.constant_a is None:
             # A held voltage sets no charge.
             most = most_moved(step, effect, self._least_ohm)
-            moved = most if step.direction is Direction.CHARGE else -most
+            moved = Interval.of(most if step.direction is Direction.CHARGE else -most)
         if moved is None or step.purpose is Purpose.CHECK:
             return before
-        there = before + Interval(moved, moved)
+        there = before + moved
         far = max(abs(there.low), abs(there.high))
         if far > self._most_ah * _ROUNDED:
             after = f" after {passes} passes" if passes > 1 else ""
@@ -107,10 +107,12 @@ class Copper:
                 what = "plates lithium with neither a time nor a capacity to end it"
                 story = "A healthy cell never reaches that voltage: it plates to the step's ceiling, and the run trips."
                 raise unproven(Rule.ENDS, where, what, story)
-            added = most_moved(step, effect, self._least_ohm) if effect.set_ah is None else -effect.set_ah
+            own = effect.set_interval
+            added = most_moved(step, effect, self._least_ohm) if own is None else -own.low
+            least = added if own is None else -own.high
             # Where its voltage or the host may end a plating, it leaves less, and even nothing.
-            is_sure = effect.set_ah is not None and not effect.may_be_less and step.target_v is None
-            there = before + Interval(added if is_sure else Fraction(0), added)
+            is_sure = own is not None and not effect.may_be_less and step.target_v is None
+            there = before + Interval(least if is_sure else Fraction(0), added)
             if there.high > self._most_ah * _ROUNDED:
                 after = f" after {passes} passes" if passes > 1 else ""
                 what = f"{_mah(there.high)} plated onto the copper{after}"
@@ -119,7 +121,8 @@ class Copper:
             return there
         if step.target_v is not None:
             return Interval(Fraction(0), before.high)
-        stripped = effect.largest_ah if effect.set_ah is None else effect.set_ah
+        set_ah = effect.set_interval
+        stripped = effect.largest_ah if set_ah is None else set_ah.high
         if stripped > before.low * _ROUNDED:
             raise unproven(
                 Rule.VOLTAGE,
@@ -128,8 +131,9 @@ class Copper:
                 f"The steps before it leave {_mah(before.low)} on the copper.",
                 "When that is gone the electrolyte is oxidised until the host's limit: give it an end voltage.",
             )
+        least = stripped if set_ah is None else set_ah.low
         # The host may end it before it has taken anything.
-        return Interval(before.low - stripped, before.high if effect.may_be_less else before.high - stripped)
+        return Interval(before.low - stripped, before.high if effect.may_be_less else before.high - least)
 
 
 def passed_whole(behind: Interval, effect: Effect) -> Interval:
@@ -137,11 +141,12 @@ def passed_whole(behind: Interval, effect: Effect) -> Interval:
 
     ``behind`` is what the walk counts where either may have ended it.
     """
-    if effect.set_ah is None:
+    own = effect.set_interval
+    if own is None:
         return behind
-    if effect.set_ah < 0:
-        return Interval(min(behind.low - effect.set_ah, behind.high), behind.high)
-    return Interval(behind.low, max(Fraction(0), behind.high - effect.set_ah))
+    if own.high < 0:
+        return Interval(min(behind.low - own.high, behind.high), behind.high)
+    return Interval(behind.low, max(Fraction(0), behind.high - own.low))
 
 
 Guard = Drift | Foils | Copper

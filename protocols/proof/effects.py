@@ -9,7 +9,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from math import isfinite
 
@@ -27,7 +27,8 @@ class Effect:
     """The effect of a step or of a sequence of them.
 
     ``net_ah``: signed sum of charges, positive charges; ``passed_ah``: most that passes, magnitudes added;
-    ``set_ah``: net charge if each step passes exactly what it sets, None where a step sets no charge;
+    ``set_ah``: net charge if each step passes exactly what it sets, None where a step sets no charge; ``set_between``:
+    the ends of it where the run measures first what a step sets;
     ``largest_ah``: most that one step passes; ``executed``: how many steps are carried out; ``may_be_less``: the host
     may end it at any time, so that it may pass nothing of what it sets.
     """
@@ -40,6 +41,14 @@ class Effect:
     largest_a: Fraction = Fraction(0)
     executed: int = 0
     may_be_less: bool = False
+    set_between: Interval | None = None
+
+    @property
+    def set_interval(self) -> Interval | None:
+        """What a step sets, signed; None where it sets no charge."""
+        if self.set_between is not None or self.set_ah is None:
+            return self.set_between
+        return Interval.of(self.set_ah)
 
     def then(self, other: Effect) -> Effect:
         """Give the effect of this one and then the other."""
@@ -65,6 +74,20 @@ class Effect:
             self.executed * times,
         )
 
+    def or_as(self, other: Effect) -> Effect:
+        """Give the effect of a step that is this one or the other: of one whose values the run measures first."""
+        own, others = self.set_interval, other.set_interval
+        return replace(
+            self,
+            time_s=self.time_s | other.time_s,
+            net_ah=self.net_ah | other.net_ah,
+            passed_ah=max(self.passed_ah, other.passed_ah),
+            set_ah=None if own is None or others is None else self.set_ah,
+            set_between=None if own is None or others is None else own | others,
+            largest_ah=max(self.largest_ah, other.largest_ah),
+            largest_a=max(self.largest_a, other.largest_a),
+        )
+
     def or_less(self) -> Effect:
         """Give the effect where it may be left out: of a pass that the run may skip."""
         return Effect(
@@ -76,6 +99,7 @@ class Effect:
             self.largest_a,
             self.executed,
             may_be_less=True,
+            set_between=self.set_between,
         )
 
 

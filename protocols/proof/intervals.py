@@ -29,6 +29,11 @@ class Interval:
         return cls(exact, exact)
 
     @classmethod
+    def of(cls, exact: Fraction) -> Interval:
+        """Give the interval of one exact number."""
+        return cls(exact, exact)
+
+    @classmethod
     def between(cls, low: float, high: float) -> Interval:
         """Give the interval of two finite ends. Raises ValueError where ``low`` is above ``high``."""
         if low > high:

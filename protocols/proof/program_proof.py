@@ -18,6 +18,7 @@ from protocols.branches import HostEnd, StepEnd
 from protocols.by_identity import Same
 from protocols.cell import SYMMETRIC, Cell, CellKind, kind_defaults
 from protocols.execution_order import Leaf, Node, nest
+from protocols.measured_amounts import MeasuredAmount
 from protocols.normalised import capacity_mah
 from protocols.program import (
     CellFacts,
@@ -47,7 +48,7 @@ _ROUNDED = Fraction(1_000_000_001, 1_000_000_000)
 _MEASURED_TIMES = 3
 
 
-_Key = tuple[Same[tuple[Step, ...]], Limits, tuple[HostEnd, ...], float | None]
+_Key = tuple[Same[tuple[Step, ...]], Limits, tuple[HostEnd, ...], float | None, bool, tuple[MeasuredAmount, ...]]
 _Steps = tuple[tuple[Node, ...], dict[int, Effect], Effect]
 
 
@@ -79,7 +80,9 @@ class _Prover:
     def __init__(self, program: Program) -> None:
         self._program = program
         self._several = len(program.segments) > 1
-        currents = [step.largest_a or 0.0 for steps in program.different_steps for _, step in powered(steps)]
+        different = {(id(it.steps), it.measured): it for it in program.cycling}.values()
+        extremes = [one for segment in different for one in segment.extremes]
+        currents = [step.largest_a or 0.0 for segment in extremes for _, step in powered(segment.steps)]
         self._largest_a = max(currents, default=0.0)
         full_mah = _full_mah(program.cell)
         self._proven: dict[_Key, _Steps] = {}
@@ -141,7 +144,7 @@ class _Prover:
         number, step = recorded(segment.steps)[-1]
         # The last step of a loop has ended earlier passes too, of which the branch has not seen the ends. One that the
         # host has ended leads on as well.
-        is_alone = number == len(segment.steps) and isinstance(step, PoweredStep) and not segment.ends
+        is_alone = number == len(segment.steps) and isinstance(step, PoweredStep) and not segment.host_may_end
         is_alone = is_alone and step.target_v is not None
         return passed_whole(behind, self._proven[_key(segment)][1][number]) if is_alone else behind
 
@@ -162,12 +165,17 @@ class _Prover:
 
     def _steps(self, where: str, segment: CyclingSegment) -> _Steps:
         nodes = _nested(where, segment)
-        effects = {number: effect_of(f"{where}step {number}", step) for number, step in recorded(segment.steps)}
-        if segment.ends:
+        effects: dict[int, Effect] = {}
+        for extreme in segment.extremes:
+            for number, step in recorded(extreme.steps):
+                effect = effect_of(f"{where}step {number}", step)
+                effects[number] = effects[number].or_as(effect) if number in effects else effect
+        if segment.host_may_end:
             last = max(effects)
             effects[last] = effects[last].or_less()
         layers(f"{where}limits", segment.limits, self._largest_a)
-        inside(where, segment, self._program)
+        for extreme in segment.extremes:
+            inside(where, extreme, self._program)
         host_ends(f"{where}step {max(effects)}", segment)
         self._order(where, segment)
         self._charges(where, segment, effects)
@@ -254,7 +262,8 @@ class _Prover:
 
 
 def _key(segment: CyclingSegment) -> _Key:
-    return Same(segment.steps), segment.limits, segment.ends, segment.guards.resistance_low_ohm
+    least_ohm, may_end = segment.guards.resistance_low_ohm, segment.host_may_end
+    return Same(segment.steps), segment.limits, segment.ends, least_ohm, may_end, segment.measured
 
 
 def _nested(where: str, segment: CyclingSegment) -> tuple[Node, ...]:

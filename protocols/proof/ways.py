@@ -58,7 +58,15 @@ class Ways:
 
 def host_ends(where: str, segment: Segment) -> None:
     """See that what the host watches in a segment means something. Raises Unproven."""
-    for end in segment.ends if isinstance(segment, CyclingSegment) else ():
+    if not isinstance(segment, CyclingSegment):
+        return
+    for band in (segment.temperature_end, segment.temperature_limit):
+        low, high = (None, None) if band is None else (band.low_degc, band.high_degc)
+        if any(end is not None and not isfinite(end) for end in (low, high)) or (
+            low is not None and high is not None and low >= high
+        ):
+            raise unproven(Rule.VALUES, where, f"a temperature of {low} to {high} degC", "No temperature is between.")
+    for end in segment.ends:
         if not (isfinite(end.below) and end.below > 0 and isfinite(end.after_s) and end.after_s >= 0):
             what = f"watched for a value below {end.below:g} after {end.after_s:g} s"
             raise unproven(Rule.VALUES, where, what, "It is a magnitude: nothing is below zero.")

@@ -42,6 +42,7 @@ from orchestrator.api.models.orders import (
     ByOrder,
     ClaimOrder,
     LocalOrder,
+    NoteOrder,
     OrderParts,
     PutOffOrder,
     RackStopOrder,
@@ -49,11 +50,13 @@ from orchestrator.api.models.orders import (
     SeenOrder,
     StartOrder,
 )
+from orchestrator.api.models.pictures import FileProgress, FileQuery, PictureFormat, PictureNumbers, PictureQuery
 from orchestrator.api.models.preflight import CheckNow, LampNow, LampOrder, PreflightNow, PreflightQuery
 from orchestrator.api.models.queries import LIMIT_MAX, EventQuery, NameQuery, Page, RackEventQuery, RunQuery
-from orchestrator.api.models.rack import Need, Priority, RackNow, RackRow
-from orchestrator.api.models.records import DeviationPage, EventPage, MeasurementList
+from orchestrator.api.models.rack import Need, Priority, RackNow, RackRow, Trace
+from orchestrator.api.models.records import DeviationPage, EventPage, MeasurementList, NoteItem, NoteList
 from orchestrator.api.models.runs import RunDetail, RunNow, RunPage, RunStopped, StartedRun, StepValues
+from orchestrator.api.models.series import SeriesAxis, SeriesQuery, SeriesValue, SeriesWindow
 from orchestrator.api.models.tables import CycleTable, SampleTable, SeriesTable, SpectrumTable, StepTable
 
 __all__ = [
@@ -81,6 +84,8 @@ __all__ = [
     "EventQuery",
     "FieldToSet",
     "FileFault",
+    "FileProgress",
+    "FileQuery",
     "HandsNeeded",
     "Happened",
     "Health",
@@ -95,6 +100,9 @@ __all__ = [
     "MountedNow",
     "NameQuery",
     "Need",
+    "NoteItem",
+    "NoteList",
+    "NoteOrder",
     "NoticesNow",
     "OpenedRecipe",
     "OrderBatch",
@@ -104,6 +112,9 @@ __all__ = [
     "Page",
     "ParameterItem",
     "Person",
+    "PictureFormat",
+    "PictureNumbers",
+    "PictureQuery",
     "PreflightNow",
     "PreflightQuery",
     "Priority",
@@ -123,7 +134,11 @@ __all__ = [
     "RunStopped",
     "SampleTable",
     "SeenOrder",
+    "SeriesAxis",
+    "SeriesQuery",
     "SeriesTable",
+    "SeriesValue",
+    "SeriesWindow",
     "SpectrumTable",
     "StartOrder",
     "StartedRun",
@@ -131,6 +146,7 @@ __all__ = [
     "StepAhead",
     "StepTable",
     "StepValues",
+    "Trace",
     "live_content",
     "live_schema",
 ]

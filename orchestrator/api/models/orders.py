@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from orchestrator.api.how_long import HowLong
 from orchestrator.api.models.fields import (
@@ -22,6 +22,7 @@ from orchestrator.api.models.fields import (
     Reason,
     said,
 )
+from orchestrator.store.notes import MOST_LETTERS, note_text
 
 if TYPE_CHECKING:
     from protocols.document import Document as RecipeDocument
@@ -226,6 +227,18 @@ class PutOffOrder(ByOrder):
 
     how_long: Annotated[HowLong, said("`15min`, `1h`, or `tomorrow` at 8:00, by the clock of the rig", "1h")]
     reason: Annotated[Reason, said("Why it can wait", "the potentiostat is in use until noon")]
+
+
+class NoteOrder(_Order):
+    """A note on a run: what a person has seen or done."""
+
+    text: Annotated[
+        str,
+        Field(min_length=1, max_length=2 * MOST_LETTERS),
+        AfterValidator(note_text),
+        said(f"The note, plain text of at most {MOST_LETTERS} letters", "Pressed the cell in again at 14:05."),
+    ]
+    by: _By
 
 
 class ClaimOrder(_Order):

@@ -21,6 +21,12 @@ def moment(words: str) -> Any:  # noqa: ANN401 - what pydantic takes for a field
     return Field(description=described, examples=[_A_MOMENT_UNIX_S])
 
 
+def moments(words: str) -> Any:  # noqa: ANN401 - what pydantic takes for a field's metadata
+    """Return the metadata of a list of moments by the rig's clock."""
+    described = f"{words}; seconds since 1970 in UTC by the rig's clock."
+    return Field(description=described, examples=[[_A_MOMENT_UNIX_S]])
+
+
 class Priority(StrEnum):
     """How soon somebody is wanted: ``A`` now, ``B`` today, ``C`` is to be known."""
 
@@ -95,6 +101,15 @@ class RackRow(BaseModel):
     priority: Annotated[Priority | None, said("How soon a person is wanted; null if nobody is", "A")] = None
     actions: Annotated[list[str], said("What may be done with it now", ["hold", "stop", "note"])] = []
     rev: Annotated[int, said("Grows with each change of the row", 1795797643120)] = 0
+
+
+class Trace(BaseModel):
+    """The voltage of the last cycles of a channel, as few records as make a small picture; all were recorded."""
+
+    channel: TheChannel
+    run_id: Annotated[str, said("Id of its run", "R000007")]
+    times_at: Annotated[list[float], moments("Times of the records, the oldest first")]
+    voltages: Annotated[list[float | None], said("Their voltages in volts; null for what is no number", [0.0866])]
 
 
 class PutOff(BaseModel):

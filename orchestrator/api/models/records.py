@@ -96,3 +96,21 @@ class DeviationPage(BaseModel):
     deviations: Annotated[list[Deviation], said("The deviations, the oldest first")]
     after: _AfterNumber
     more: More
+
+
+class NoteItem(BaseModel):
+    """A note of a person on a run."""
+
+    id: Annotated[int, said("Number of the note; it rises in the order of writing", 4)]
+    run_id: TheRunId
+    text: Annotated[str, said("The note, plain text", "Pressed the cell in again at 14:05.")]
+    by: Annotated[str, said("Name of the person who wrote it", "ada")]
+    at_unix_s: Annotated[float, time_of("When it was written")]
+
+    at_utc: ClassVar[object] = iso_of("at_unix_s", "When it was written")
+
+
+class NoteList(BaseModel):
+    """All notes on a run, oldest first."""
+
+    notes: Annotated[list[NoteItem], said("The notes")]

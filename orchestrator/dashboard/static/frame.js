@@ -8,8 +8,10 @@ const at = (id) => document.getElementById(id);
 function showClock() {
   const now = live.now();
   if (now === null) return;
-  const shown = at("clock");
-  shown.textContent = `${moment(now, live.rig.zone, null).replace(/ \d{4}(?= )|^\d{4}年/, "").replace(/\d\d:\d\d$/, "")}${clock(now, live.rig.zone)}`;
+  // The day, as any other moment of this year is written.
+  at("clock-day").textContent = moment(now, live.rig.zone, now - 86400 * 2).replace(/ \d\d:\d\d$/, "");
+  at("clock").textContent = clock(now, live.rig.zone);
+  const shown = at("clock").parentElement;
   const own = Intl.DateTimeFormat().resolvedOptions().timeZone;
   shown.title = t("frame.clock_zone", { zone: live.rig.zone });
   if (own !== live.rig.zone) shown.title += `\n${t("frame.own_time", { time: moment(now, own, now) })}`;
@@ -38,7 +40,7 @@ function showContact() {
 function showNeeds(needs) {
   const mark = at("needs-count");
   mark.hidden = false;
-  const count = needs.filter((need) => !need.put_off_until).length;
+  const count = needs.filter((need) => !need.put_off).length;
   mark.textContent = t("frame.needs", { count });
   mark.classList.toggle("has-needs", count > 0);
 }
@@ -46,7 +48,7 @@ function showNeeds(needs) {
 function showRig(hello) {
   const simulated = at("simulated");
   simulated.hidden = !hello.simulated;
-  if (hello.simulated) simulated.textContent = t("frame.simulated", { speed: Number(hello.speed).toLocaleString("en-US") });
+  if (hello.simulated) simulated.textContent = hello.speed === 1 ? t("frame.simulated_now") : t("frame.simulated", { speed: Number(hello.speed).toLocaleString("en-US") });
   const mine = document.documentElement.dataset.version;
   at("new-version").hidden = !hello.page || hello.page === mine;
 }

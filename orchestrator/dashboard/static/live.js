@@ -4,7 +4,7 @@ import { Stream } from "./live_worker.js";
 const LOST_AFTER_S = 3;
 const listeners = { hello: [], rack: [], needs: [], contact: [] };
 export const rows = new Map();
-export const rig = { zone: document.documentElement.dataset.zone || "UTC", speed: 1, hello: null, needs: [], control: null, life: null, channels: [] };
+export const rig = { zone: document.documentElement.dataset.zone || "UTC", speed: 1, hello: null, needs: null, control: null, life: null, channels: [] };
 let offset = null, lastNow = null, contact = "connecting", status = 0;
 
 // Calls ``told`` at each event: hello (rig), rack (changed rows), needs (all), contact (live, lost, signed-out, control).

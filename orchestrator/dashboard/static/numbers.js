@@ -53,6 +53,21 @@ export function age(s) {
   return whole >= MINUTE_S ? t("age.minutes", { minutes: Math.floor(whole / MINUTE_S) }) : t("age.seconds", { seconds: whole });
 }
 
+const AMOUNTS = [["_v", 4, "V", 1], ["_a", 4, "mA", 1e3], ["_ohm", 3, "Ω", 1], ["_w", 4, "mW", 1e3], ["_ah", 4, "mAh", 1e3]];
+
+// A value of a sentence, by the unit at the end of its name.
+export function amount(name, value, zone = "UTC", now) {
+  if (!isNumber(value)) return value == null ? "" : String(value);
+  if (/_unix_s$|_at$/.test(name)) return moment(value, zone, now);
+  if (name.endsWith("_s")) return left(value);
+  for (const [ending, digits, unit, factor] of AMOUNTS)
+    if (name.endsWith(ending)) {
+      const [number, of] = significant(value, digits, unit, false, factor).split(SPACE);
+      return (number.includes(".") ? number.replace(/\.?0+$/, "") : number) + SPACE + of;
+    }
+  return String(Number(value.toPrecision(6)));
+}
+
 const formats = new Map();
 
 function parts(unixS, zone) {

@@ -12,3 +12,6 @@ export function t(code, values = {}) {
     name === undefined ? found[0] : Object.hasOwn(values, name) ? String(values[name]) : found,
   );
 }
+
+// The text of a code with its braces, "" for a code that is not in the table.
+export const text = (code) => (has(code) ? texts[code] : "");

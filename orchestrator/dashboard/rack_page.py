@@ -1,0 +1,152 @@
+"""The rack: what needs a person first, then a tile for each channel; stops and other orders also without scripts."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any, Protocol
+from urllib.parse import parse_qs, quote, urlencode
+
+from fastapi import APIRouter, Request
+from fastapi.responses import RedirectResponse, Response
+
+from orchestrator.dashboard.pages import HEADERS, PageContext, page, rig_facts, rig_time
+from orchestrator.dashboard.rack_view import ACTS, ORDERS, Filter, Row, counts, shown, units, word_of
+from orchestrator.dashboard.sentences import Speaker
+
+router = APIRouter()
+
+VIEWS = ("compact", "roomy", "table")
+MOST_NEEDS = 3
+_FILTERS = ("show", "kind", "label", "cell", "unit")
+_LONGEST_FILTER = 64
+
+
+class Told(Protocol):
+    """An answer of control."""
+
+    status: int
+    body: bytes
+
+
+@router.get("/rack")
+async def rack(request: Request) -> Response:
+    """Show the rack as it is now; ``ask`` shows the question of an order, for a browser without scripts."""
+    context, facts = PageContext.of(request), rig_facts(request)
+    now: Mapping[str, Any] = await request.app.state.rack.fresh()
+    speaker = Speaker(context.lang, facts.lab_zone, rig_time(request))
+    rows: list[Row] = list(now["rows"])
+    query = request.query_params
+    wanted = Filter(**{name: query.get(name, "")[:_LONGEST_FILTER] for name in _FILTERS})
+    is_wall = query.get("wall") == "1"
+    may_act = context.role != "viewer" and not is_wall
+    is_live = now.get("control") != "silent"
+    tiles = {row["channel"]: shown(row, speaker, is_live=is_live, may_act=may_act, speed=facts.speed) for row in rows}
+    told = [
+        {
+            **need,
+            "until": speaker.moment((need.get("put_off") or {}).get("until_at")),
+            "sentence": speaker.need(need),
+            "look": _need_look(need, tiles),
+            "acts": _need_acts(need, is_live),
+        }
+        for need in now["needs"]
+    ]
+    needs = [need for need in told if not need.get("put_off")]
+    later = [need for need in told if need.get("put_off")]
+    return page(
+        request, "rack.html", title_code="page.rack",
+        units=units(rows), tiles=tiles, needs=needs, later=later, wanted=wanted, counts=counts(rows), wall=is_wall,
+        view=query["view"] if query.get("view") in VIEWS else "compact", most_needs=MOST_NEEDS,
+        kinds=sorted({str(row["kind"]) for row in rows if row["kind"]}), may_act=may_act, acts=(*ACTS, "hold"),
+        has_launch=_has(request, "/launch"), ask=_ask(request, rows, speaker) if may_act else None,
+        told=query.get("told", "")[:500], link=lambda **changes: _link(request, changes),
+    )  # fmt: skip
+
+
+@router.post("/act/rack")
+async def act(request: Request) -> Response:
+    """Send the order of a form, and say on the rack what came of it."""
+    form = {name: values[-1] for name, values in parse_qs((await request.body()).decode("utf-8", "replace")).items()}
+    context, facts = PageContext.of(request), rig_facts(request)
+    speaker = Speaker(context.lang, facts.lab_zone, rig_time(request))
+    name, channel, run = (form.get(key, "") for key in ("act", "channel", "run"))
+    if context.role == "viewer" or name not in ORDERS:
+        return _back(speaker.t("ask.not_now"))
+    row = next((row for row in (await request.app.state.rack.fresh())["rows"] if row["channel"] == channel), None)
+    if name != "rack_stop" and (row is None or (row["run_id"] or "") != run):
+        return _back(speaker.t("ask.changed", channel=channel))
+    path = ORDERS[name].format(run=quote(run, safe=""), channel=quote(channel, safe=""))
+    told = await give(request, f"/api/v1/{path}", {"by": context.person})
+    if told.status < 400:
+        return _back(speaker.t("order.sent"))
+    reason = json.loads(told.body).get("error", "") if told.body.startswith(b"{") else str(told.status)
+    return _back(speaker.t("order.refused", reason=reason))
+
+
+async def give(request: Request, target: str, body: Mapping[str, Any]) -> Told:
+    """Hand an order of a form to control, in the name of who is signed in. Raises what the way to control raises."""
+    orders = getattr(request.app.state, "orders", None)
+    if orders is not None:
+        return _told(await orders.give(request.scope, "POST", target, body=body))
+    headers = [(b"content-type", b"application/json")]
+    return _told(await request.app.state.control.ask("POST", target, headers, json.dumps(body).encode()))
+
+
+def _told(answer: Told) -> Told:
+    return answer
+
+
+def _back(sentence: str) -> Response:
+    return RedirectResponse(f"/rack?{urlencode({'told': sentence})}", 303, headers={**HEADERS})
+
+
+def _ask(request: Request, rows: list[Row], speaker: Speaker) -> dict[str, Any] | None:
+    """Return the question before an order that the address names: ``ask`` and its channel; None without one."""
+    name, _, channel = request.query_params.get("ask", "").partition(" ")
+    if name == "rack_stop":
+        tests = sorted((row for row in rows if "stop" in row["actions"]), key=lambda row: -(row["left_s"] or 0.0))
+        title = speaker.t("ask.rack_stop", count=len(tests))
+        return {"act": name, "title": title, "channel": "", "run": "", "lost": "", "acts": (name,)}
+    row = next((row for row in rows if row["channel"] == channel), None)
+    if row is None or name not in row["actions"] or name not in ORDERS:
+        return None
+    label = row["label"] or row["cell_in"] or ""
+    title = speaker.t(f"ask.{name}", run=row["run_id"] or "", label=label, channel=channel)
+    also = ("hold",) if name == "stop" and "hold" in row["actions"] else ()
+    lost = ""
+    if name in {"stop", "stop_again"}:
+        cell = shown(row, speaker, is_live=True, may_act=False)
+        values = {"state": word_of(row["state"], speaker), "cycle": cell.parts["cycle"] or cell.parts["step"]}
+        left = cell.parts["left"]
+        lost = speaker.t("body.where", **values, left=left) if left else speaker.t("body.where_short", **values)
+    return {
+        "act": name, "title": title, "channel": channel, "run": row["run_id"] or "", "lost": lost,
+        "acts": (*also, name),
+    }  # fmt: skip
+
+
+def _need_look(need: Mapping[str, Any], tiles: Mapping[str, Any]) -> tuple[str, str]:
+    """Return icon and fill of a need: those of its channel, else by how urgent it is."""
+    state = str(need["code"]).partition(".")[0]
+    for channel in need["channels"]:
+        if channel in tiles and tiles[channel].look.fill:
+            return tiles[channel].look.icon, tiles[channel].look.fill
+    if need["priority"] == "A":
+        return "unknown", "act"
+    return ("unseen", "gone") if state in {"unseen", "no_answer"} else ("awaiting_operator", "wait")
+
+
+def _need_acts(need: Mapping[str, Any], is_live: bool) -> list[str]:
+    return [name for name in ACTS if name in need["actions"] and (is_live or name.startswith("stop"))][:1]
+
+
+def _has(request: Request, path: str) -> bool:
+    return any(getattr(route, "path", "") == path for route in request.app.routes)
+
+
+def _link(request: Request, changes: Mapping[str, str]) -> str:
+    """Return the address of this page with some of its filters changed; an empty text takes one out."""
+    kept = {name: request.query_params.get(name, "") for name in (*_FILTERS, "view", "wall")}
+    found = {name: value for name, value in {**kept, **changes}.items() if value}
+    return f"?{urlencode(found)}" if found else "/rack"

@@ -1,0 +1,116 @@
+"""Values of a program that the run measures first: a current or a charge that is a part of a charge passed before.
+
+The program has the expected value at its step, by which times are foretold, and here the values that it may have. What
+is measured replaces it when the program of the tester is written, so that the tester holds the end by itself.
+
+>>> from protocols.program_steps import ConstantCurrent, Until
+>>> step = ConstantCurrent(-1e-3, Until(capacity_ah=1e-4))
+>>> amount = MeasuredAmount(1, AmountKey.CAPACITY, 0.1, 0.5e-4, 1.25e-4, of_cycle=2)
+>>> with_values((step,), {amount: amount.allowed(0.9e-3)})[0].until.capacity_ah, amount.allowed(2e-3)
+(9e-05, 0.000125)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from itertools import product
+
+from protocols.current_sign import Direction
+from protocols.program_steps import CcCv, ConstantCurrent, PoweredStep, Step
+
+
+class AmountKey(StrEnum):
+    """The value of a step that is measured, in the unit of its name; both are magnitudes."""
+
+    CURRENT = "current_a"
+    CAPACITY = "capacity_ah"
+
+
+@dataclass(frozen=True, slots=True)
+class MeasuredAmount:
+    """A value of the step with this number: ``factor`` times a charge in Ah that the run has passed before.
+
+    ``low`` and ``high`` are the values that it may have. The charge is the capacity of the cycle ``of_cycle``, or what
+    the step ``of_step`` of the segment with the index ``of_segment`` has passed when it ran last.
+    """
+
+    step: int
+    key: AmountKey
+    factor: float
+    low: float
+    high: float
+    of_cycle: int | None = None
+    of_segment: int | None = None
+    of_step: int | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse an amount that nothing measures, or of which no value is allowed. Raises ValueError."""
+        by_step = self.of_segment is not None and self.of_step is not None
+        if by_step == (self.of_cycle is not None):
+            raise ValueError("a measured amount is of a cycle, or of a step of a segment")
+        if not 0 < self.low <= self.high:
+            raise ValueError(f"a measured amount from {self.low} to {self.high}")
+
+    def allowed(self, charge_ah: float) -> float:
+        """Give the value for a measured charge (Ah); beyond the values that it may have, the nearer end of them."""
+        return min(max(self.value(charge_ah), self.low), self.high)
+
+    def value(self, charge_ah: float) -> float:
+        """Give the value for a measured charge (Ah), whatever it may be."""
+        return self.factor * charge_ah
+
+    @property
+    def told(self) -> str:
+        """What it is measured by, in words."""
+        if self.of_cycle is not None:
+            return f"the capacity of cycle {self.of_cycle}"
+        return f"the charge of step {self.of_step} of segment {(self.of_segment or 0) + 1}"
+
+    def words(self, value: float) -> str:
+        """Give a value of it in words: ``current 0.3 mA``."""
+        unit = "mA" if self.key is AmountKey.CURRENT else "mAh"
+        return f"{'current' if self.key is AmountKey.CURRENT else 'charge'} {value * 1e3:.4g} {unit}"
+
+
+def with_values(steps: Sequence[Step], values: Mapping[MeasuredAmount, float]) -> tuple[Step, ...]:
+    """Give the steps with these values in place of the expected ones; steps without any are the same objects."""
+    found = list(steps)
+    for amount, value in values.items():
+        found[amount.step - 1] = _with(found[amount.step - 1], amount, value)
+    return tuple(found)
+
+
+def _with(step: Step, amount: MeasuredAmount, value: float) -> Step:
+    if not isinstance(step, PoweredStep):
+        raise TypeError(f"step {amount.step} passes no current")
+    if amount.key is AmountKey.CAPACITY:
+        return replace(step, until=replace(step.until, capacity_ah=value))
+    if not isinstance(step, ConstantCurrent | CcCv):
+        raise TypeError(f"step {amount.step} sets no current")
+    return replace(step, current_a=value if step.direction is Direction.CHARGE else -value)
+
+
+def expected_of(steps: Sequence[Step], amount: MeasuredAmount) -> float:
+    """Give the value that steps have at the place of an amount: the expected one, a magnitude, before it is measured.
+
+    Raises ValueError where they have none.
+    """
+    step = steps[amount.step - 1]
+    if isinstance(step, PoweredStep):
+        value = step.until.capacity_ah if amount.key is AmountKey.CAPACITY else step.largest_a
+        if value is not None:
+            return value
+    raise ValueError(f"step {amount.step} has no {amount.key}")
+
+
+def corners(steps: Sequence[Step], amounts: Sequence[MeasuredAmount]) -> Iterator[tuple[Step, ...]]:
+    """Yield the steps with every combination, step by step, of the least and the largest values that they may have.
+
+    What a step does at most and at least grows or falls with each of its values, so that these bound all of them.
+    """
+    keys = sorted({amount.key for amount in amounts})
+    for chosen in product((False, True), repeat=len(keys)):
+        is_high = dict(zip(keys, chosen, strict=True))
+        yield with_values(steps, {one: one.high if is_high[one.key] else one.low for one in amounts})
