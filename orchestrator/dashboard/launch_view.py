@@ -8,11 +8,12 @@ from typing import Any
 
 from fastapi import Request
 
+from orchestrator.api.models import CellItem
 from orchestrator.dashboard import numbers
 from orchestrator.dashboard.course_picture import CoursePicture, pictures
-from orchestrator.dashboard.launch_words import Teller
 from orchestrator.dashboard.order_form import LaunchForm, field_name, was_name
 from orchestrator.dashboard.pages import RigFacts, rig_time
+from orchestrator.dashboard.sentences import Speaker
 from protocols.normalised import plain
 
 _NBSP = "\N{NO-BREAK SPACE}"
@@ -61,7 +62,7 @@ class ChannelShown:
 class LaunchView:
     """What a page shows of a check."""
 
-    speaker: Teller
+    speaker: Speaker
     form: LaunchForm
     check: Mapping[str, Any]
 
@@ -69,7 +70,7 @@ class LaunchView:
     def of(cls, request: Request, lang: str, form: LaunchForm, check: Mapping[str, Any]) -> LaunchView:
         """Return the view of a check for who asks."""
         rig: RigFacts = getattr(request.app.state, "rig", RigFacts())
-        return cls(Teller(lang, rig.lab_zone, rig_time(request)), form, check)
+        return cls(Speaker(lang, rig.lab_zone, rig_time(request)), form, check)
 
     @property
     def fields(self) -> list[FieldShown]:
@@ -218,6 +219,13 @@ class LaunchView:
         """The checks that were made, without those that refuse: outcome and what was seen."""
         shown = [one for one in self.check["checks"] if one["outcome"] in ("pass", "warn")]
         return [(one["outcome"], str(one["sentence"])) for one in shown]
+
+
+def sizes_of(cell: CellItem) -> str:
+    """Return the kind and the sizes of a known cell in a few words."""
+    area = [] if cell.area_cm2 is None else [f"{cell.area_cm2:.4g}{_NBSP}cm²"]
+    mass = [] if cell.active_mass_mg is None else [f"{cell.active_mass_mg:.4g}{_NBSP}mg"]
+    return ", ".join([cell.kind, *area, *mass])
 
 
 def _volts(volts: float) -> str:
