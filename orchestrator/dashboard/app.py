@@ -22,8 +22,14 @@ _KEPT = "public, max-age=31536000, immutable"
 
 def routers() -> list[APIRouter]:
     """Return the routers of all pages, in the order of the navigation. A new page adds its line here."""
-    starts = [launch_page.router, launch_list_page.router]
-    return [rack_page.router, runs_page.router, run_page.router, compare_page.router, *starts]
+    return [
+        rack_page.router,
+        launch_page.router,
+        launch_list_page.router,
+        runs_page.router,
+        run_page.router,
+        compare_page.router,
+    ]
 
 
 def new_pages(errors: Errors = ()) -> FastAPI:

@@ -138,7 +138,7 @@ class Sessions:
             change.write(sql, now, now - IDLE_S)
 
     def csrf_token(self, session_id: str) -> str:
-        """Return what a form of a page of this session brings, so that no other page can send it. Raises FileUnusable."""
+        """Return what a form of this session brings, so that no other page can send it. Raises FileUnusable."""
         if self._csrf_key is None:
             self._csrf_key = bytes(self._file.rows("SELECT value FROM secret WHERE name = 'csrf'")[0]["value"])
         return hmac.digest(self._csrf_key, b"form of session " + session_id.encode(), "sha256").hex()
