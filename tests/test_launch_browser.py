@@ -75,9 +75,12 @@ def test_repeat_with_half_the_current_and_a_list_of_two(served: ServedPages, bro
     page.keyboard.press("Enter")
     expect(page.locator(".started")).to_contain_text("lot7-32")
     page.goto(f"{served.url}/launch/list")
-    page.locator("#f-lines").fill("li-li-0.2\tlot7-32\t21-1-6\nli-li-0.2\tlot7-12\t21-1-7\nli-li-0.9\tlot7-12\t21-1-8")
+    page.locator("#f-lines").fill("li-li-0.2\tlot7-33\t21-1-6\nli-li-0.2\tlot7-34\t21-1-7\nli-li-0.9\tlot7-35\t21-1-8")
     button = page.get_by_role("button", name="Start the")
     expect(button).to_be_visible()
-    assert "no" in page.locator("tbody tr").first.inner_text()
+    assert "There is no recipe li-li-0.9" in page.locator("tbody tr").first.inner_text()
     assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+    button.dblclick()
+    expect(page.locator(".started")).to_contain_text("2 started, 1 not.")
+    assert served.runs()[2:] == [("21-1-6", "lot7-33"), ("21-1-7", "lot7-34")]
     assert errors == []

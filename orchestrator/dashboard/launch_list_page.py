@@ -43,7 +43,10 @@ class LineShown:
 @router.get(PATH)
 async def launch_list(request: Request) -> Response:
     """Show the empty list."""
-    return _page(request, await _known(request), "", "", (), {})
+    known = await _known(request)
+    # Foils are alike; what is weighed is chosen by a person.
+    foils = (it.name for it in known if it.used_unix_s is not None and it.active_mass_mg is None)
+    return _page(request, known, "", next(foils, ""), (), {})
 
 
 @router.post("/act/launch/list")
@@ -58,7 +61,8 @@ async def act_launch_list(request: Request) -> Response:
         fresh = _numbers(form.get("fresh", ""))
         names -= {line.values["cell"] for line in read.lines if line.number in fresh and "cell" in line.values}
     by = PageContext.of(request).person
-    digest = hashlib.sha256(f"{facts}\n{text}".encode()).hexdigest()[:32]
+    # A browser ends the lines of a form otherwise than a script does.
+    digest = hashlib.sha256("\n".join([facts, *text.splitlines()]).encode()).hexdigest()[:32]
     orders = [_order(line, facts, names) for line in read.lines]
     sent = [(n, body) for n, body in enumerate(orders) if body is not None]
     body = {"orders": [one for _, one in sent], "by": by}

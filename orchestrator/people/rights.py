@@ -93,9 +93,15 @@ RIGHTS: tuple[Right, ...] = (
     *_questions("/runs/{}/spectra", "/runs/{}/measurements", "/runs/{}/events", "/runs/{}/deviations"),
     *_questions("/runs/{}/series", "/rack", "/events", "/deviations", "/live", "/live/schema", "/recipes", "/cells"),
     *_questions("/mqtt/schemas", "/mqtt/schemas/{}"),
-    *_questions("/preflight", "/recipes/opened", method="POST"),
+    *_questions("/preflight", "/recipes/opened", "/runs/check", "/runs/batch/check", method="POST"),
     # Orders.
-    *_orders(("/runs", "start"), ("/runs/{}/stop", "stop"), ("/runs/{}/hold", "hold"), ("/runs/{}/resume", "resume")),
+    *_orders(
+        ("/runs", "start"),
+        ("/runs/batch", "start_list"),
+        ("/runs/{}/stop", "stop"),
+        ("/runs/{}/hold", "hold"),
+        ("/runs/{}/resume", "resume"),
+    ),
     *_orders(("/runs/{}/mounted", "mounted"), ("/runs/{}/acknowledge", "acknowledge"), ("/rack/stop", "rack_stop")),
     *_orders(("/channels/{}/stop", "channel_stop"), ("/channels/{}/empty", "empty")),
     *_orders(("/needs/{}/put-off", "put_off"), ("/notices/acknowledge", "notices"), ("/channels/{}/lamp", "lamp")),
