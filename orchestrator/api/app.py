@@ -91,8 +91,14 @@ def build_routes(service: Service, live: LiveClients) -> FastAPI:
     app.state.now = lambda: [run.update() for run in service.runs]
     # For the document only: the guard has checked the token before anything gets here.
     token = [Security(HTTPBearer(auto_error=False, description="The operator's token."))]
-    stored = (stored_routes.router, series.router, live_routes.router, origins.router, schema_routes.router)
-    stored = (*stored, picture_routes.router)
+    stored = (
+        stored_routes.router,
+        series.router,
+        live_routes.router,
+        origins.router,
+        schema_routes.router,
+        picture_routes.router,
+    )
     reads = (
         trace_routes.router,
         routes.router,
