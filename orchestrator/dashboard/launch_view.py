@@ -104,8 +104,15 @@ class LaunchView:
         for step in self.check["steps"]:
             told = [f"{plain(step['current_ma'])}{_NBSP}mA"] if step["current_ma"] is not None else []
             told += [f"{plain(step[key])}{_NBSP}{unit}" for key, unit in _UNITS if step[key] is not None]
-            rows.append((f"{step['steps']}: {self._what(step['what'])}", " = ".join(told) or numbers.NOT_MEASURED))
+            rows.append((f"{self._steps(step['steps'])}: {self._what(step['what'])}", " = ".join(told) or numbers.NOT_MEASURED))
         return rows
+
+    def _steps(self, steps: str) -> str:
+        """Return the numbers of steps that are alike, of which only the first are listed."""
+        listed, and_more, count = steps.partition(" and ")
+        if not and_more:
+            return steps
+        return self.speaker.t("launch.and_more", listed=listed, count=count.removesuffix(" more"))
 
     def _what(self, what: str) -> str:
         """Return what a step does, its words in the reader's language."""
