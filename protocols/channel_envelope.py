@@ -86,7 +86,9 @@ def problems(program: Program, envelope: ChannelEnvelope) -> list[str]:
     found: list[_Reason] = []
     symmetric = program.cell.kind in SYMMETRIC
     # Passes of a loop that the host decides share their steps and limits: what is wrong with one is with all.
-    different = {(id(it.steps), id(it.limits), it.record, it.measured): it for it in reversed(program.cycling)}.values()
+    different = {
+        (id(it.steps), id(it.limits), it.record, it.measured_ranges): it for it in reversed(program.cycling)
+    }.values()
     for segment in (extreme for one in different for extreme in one.extremes):
         steps = [_Demand(number, step) for number, step in recorded(segment.steps)]
         drives = [step for step in steps if step.direction is not None]

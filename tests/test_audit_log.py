@@ -131,7 +131,7 @@ def test_cut_tail_stays_found_when_the_log_goes_on() -> None:
             log = AuditLog(file, lambda: 1_795_000_001.0)
             for number in range(20):
                 log.append(act(number))
-            assert "cut" in log.trouble
+            assert "cut" in log.doubt
         assert check_file(store).broken == _ENTRIES
 
 

@@ -37,7 +37,7 @@ async def test_operator_starts_in_his_own_name_and_it_is_written_down(tmp_path: 
         start = lines | {"act": "start"} | {name: hidden(listed, name) for name in ("digest", "key", "chosen", "fresh")}
         done = await otto.post("/act/launch/list", content=urlencode(start), headers=FORM)
         assert "started as R000002" in done.text
-        assert ("otto", "start_list", 200) in rig.log()
+        assert ("otto", "start_several", 200) in rig.log()
 
 
 async def test_viewer_sees_what_would_follow_and_starts_nothing(tmp_path: Path) -> None:

@@ -86,8 +86,10 @@ class PageContext:
         session_id = getattr(person, "session_id", None)
         people = getattr(request.app.state, "people", None)
         csrf = people.csrf_token(session_id) if people is not None and session_id else ""
-        name = str(getattr(person, "name", "") or "operator")
-        role = str(getattr(person, "role", "operator"))
+        # Where people sign in, nobody is nobody.
+        other = "" if person is None and people is not None else "operator"
+        name = str(getattr(person, "name", "") or other)
+        role = str(getattr(person, "role", other))
         theme = _chosen(request, "theme", _THEMES) or "auto"
         lang = _chosen(request, "lang", LANGUAGES) or accepted_language(request.headers.get("accept-language", ""))
         return cls(name, role, csrf, lang, theme)
@@ -177,5 +179,5 @@ def _chosen(request: Request, name: str, of: tuple[str, ...]) -> str:
 
 
 def _navigation(request: Request, role: str) -> list[Entry]:
-    there = {getattr(route, "path", "") for route in request.app.routes}
+    there: frozenset[str] = getattr(request.app.state, "paths", frozenset())
     return [entry for entry in NAVIGATION if entry.path in there and (entry.least_role == "viewer" or role == "admin")]

@@ -142,7 +142,7 @@ def _need_acts(need: Mapping[str, Any], is_live: bool) -> list[str]:
 
 
 def _has(request: Request, path: str) -> bool:
-    return any(getattr(route, "path", "") == path for route in request.app.routes)
+    return path in request.app.state.paths
 
 
 def _link(request: Request, changes: Mapping[str, str]) -> str:

@@ -26,13 +26,17 @@ _ANCHOR_MISSING = Act("", "machine", "", "", "", "anchor_missing", {})
 
 
 class AuditLog:
-    """The log of a file. ``clock``: unix seconds. ``trouble``: why the last entry could not be written, or empty."""
+    """The log of a file. ``clock``: unix seconds.
+
+    ``trouble``: why the last entry could not be written, ``doubt``: what was found to be wrong with those before; both
+    empty if nothing is.
+    """
 
     def __init__(self, file: PeopleFile, clock: Callable[[], float]) -> None:
         self._file = file
         self._clock = clock
         self._writing = threading.Lock()
-        self.trouble = ""
+        self.trouble, self.doubt = "", ""
 
     def append(self, act: Act) -> int:
         """Write what somebody does, and return the number of the entry; on any thread. Raises FileUnusable."""
@@ -70,7 +74,7 @@ class AuditLog:
             address=_clean(act.address),
             method=_clean(act.method),
             path=_clean(act.path),
-            act=act.act,
+            act=_clean(act.act),
             said=_clean(said),
             outcome_of=outcome_of,
             status=status,
@@ -100,9 +104,8 @@ class AuditLog:
             except OSError as err:
                 self.trouble = f"the anchor of the audit log, {self._file.anchor}, cannot be written: {err.strerror}"
                 raise FileUnusable(self.trouble) from err
-            self.trouble = (
-                "" if follows else "the audit log was cut or written anew; 'cellrig audit-log verify' says where"
-            )
+            self.trouble = ""
+            self.doubt = "" if follows else "the audit log was cut or written anew; see 'cellrig audit-log verify'"
         return entry.number
 
     def _anchor(self, entry: Entry) -> None:

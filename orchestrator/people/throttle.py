@@ -63,6 +63,7 @@ class SignInDelay:
                 raise TooManyAttempts(
                     f"too many sign-ins have failed: try again in {wait_s:.0f} s{locked * (attempts >= _LOCKED_AFTER)}",
                     wait_s,
+                    "people_error.locked" if attempts >= _LOCKED_AFTER else "people_error.wait",
                 )
             if attempts == 0:
                 change.write("DELETE FROM failure WHERE last_unix_s < ?", now - _FORGOTTEN_S)

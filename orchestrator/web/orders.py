@@ -47,6 +47,7 @@ _SAID = (
     ),
 )
 _LONGEST = 200
+_CHANNELS_TOLD = 1000
 _JSON = (b"content-type", b"application/json")
 # Statuses of orders that are not handed on.
 _NOT_ALLOWED, _UNRECORDED = 403, 503
@@ -182,6 +183,9 @@ def _act(scope: Scope, person: Person, right: Right, method: str, path: str, bod
         order = json.loads(body or b"{}")
         if isinstance(order, dict):
             said |= {key: _short(order[key]) for key in _SAID if order.get(key) not in (None, "", False, [])}
+            if isinstance(several := order.get("orders"), list):
+                channels = [str(one.get("channel", "?")) for one in several if isinstance(one, dict)]
+                said |= {"orders": len(several), "channels": ", ".join(channels)[:_CHANNELS_TOLD]}
     address = str((scope.get("client") or ("",))[0])
     who = person.name or person_in(body)
     return Act(who, person.how.value, address, method, path, right.act or "", said)
