@@ -26,16 +26,16 @@ def browser() -> Iterator[Browser]:
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServedPages]:
     """Give the pages over a service with one earlier run."""
     with served_pages(tmp_path_factory.mktemp("launch")) as pages:
-        pages.order("POST", "/runs", USED)
+        pages.order("/runs", USED)
         yield pages
 
 
-def opened(browser: Browser, address: str, errors: list[str]) -> Page:
+def opened(served: ServedPages, browser: Browser, address: str, errors: list[str]) -> Page:
     """Open a page in a window of its own; what its scripts complain of is kept."""
-    page = browser.new_context(locale="en-GB").new_page()
+    page = served.window(browser).new_page()
     page.on("pageerror", lambda err: errors.append(str(err)))
     page.on("console", lambda told: errors.append(told.text) if "Content Security" in told.text else None)
-    page.goto(address)
+    page.goto(f"{served.url}{address}")
     return page
 
 
@@ -44,7 +44,7 @@ def test_start_takes_three_acts_behind_the_tile_and_a_double_click_starts_once(
 ) -> None:
     """Enter takes the recipe used last, the scanned cell ends with Enter, and the button has the focus."""
     errors: list[str] = []
-    page = opened(browser, f"{served.url}/launch?channel=21-1-3", errors)
+    page = opened(served, browser, "/launch?channel=21-1-3", errors)
     expect(page.locator("#f-recipe")).to_be_focused()
     page.keyboard.press("Enter")
     expect(page.locator("#f-cell")).to_be_focused()
@@ -63,7 +63,7 @@ def test_start_takes_three_acts_behind_the_tile_and_a_double_click_starts_once(
 def test_repeat_with_half_the_current_and_a_list_of_two(served: ServedPages, browser: Browser) -> None:
     """One field halves the current; pasted lines are checked by themselves and started by one click."""
     errors: list[str] = []
-    page = opened(browser, f"{served.url}/launch?like=R000001&channel=21-1-3", errors)
+    page = opened(served, browser, "/launch?like=R000001&channel=21-1-3", errors)
     current = page.get_by_label("current", exact=True)
     expect(current).to_be_focused()
     current.fill("0.1 mA/cm2")
