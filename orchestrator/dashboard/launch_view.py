@@ -104,7 +104,9 @@ class LaunchView:
         for step in self.check["steps"]:
             told = [f"{plain(step['current_ma'])}{_NBSP}mA"] if step["current_ma"] is not None else []
             told += [f"{plain(step[key])}{_NBSP}{unit}" for key, unit in _UNITS if step[key] is not None]
-            rows.append((f"{self._steps(step['steps'])}: {self._what(step['what'])}", " = ".join(told) or numbers.NOT_MEASURED))
+            rows.append(
+                (f"{self._steps(step['steps'])}: {self._what(step['what'])}", " = ".join(told) or numbers.NOT_MEASURED)
+            )
         return rows
 
     def _steps(self, steps: str) -> str:
