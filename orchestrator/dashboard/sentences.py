@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from orchestrator.dashboard import numbers
-from orchestrator.dashboard.words import Words, placeholders
+from orchestrator.dashboard.words import LANGUAGES, Words, placeholders
+from orchestrator.events.told_codes import told
+from orchestrator.states import RunState
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,13 @@ class Speaker:
             for name, value in values.items()
         }
         return self.t(code, **shown)
+
+    def reason(self, state: str, stored: str) -> str:
+        """Return why a run is in its state: as it is stored, in another language than that by its code if it has one."""
+        if not stored or self.lang == LANGUAGES[0]:
+            return stored
+        code, values = told(RunState(state), stored)
+        return self.sentence({"code": code, "values": values, "text": stored})
 
     def need(self, told: Mapping[str, Any]) -> str:
         """Return what a need says: its own sentence, else that of its state with the stored English in it."""
