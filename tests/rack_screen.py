@@ -105,7 +105,7 @@ class Screen:
         return context
 
     @contextmanager
-    def page(self, address: str = "/rack", *, live: bool = True, **options: Any) -> Iterator[Page]:  # noqa: ANN401
+    def page(self, address: str = "/rack", *, live: bool = True, **options: Any) -> Iterator[Page]:  # noqa: ANN401 - playwright's own
         """Open a page, wait until it is live, and see that no script of it fails."""
         context = self.context(**options)
         faults: list[str] = []
