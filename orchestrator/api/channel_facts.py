@@ -93,7 +93,9 @@ class FactsReader:
         on_it = [run for run in begun if mounted is not None and run.run_id == mounted.run_id]
         queued = tuple(run for run in runs if run.state is RunState.QUEUED)
         chosen = (held or on_it)[-1:]
-        if not chosen and (mounted is None or mounted.state.is_over) and queued:
+        # What waits for a word on its cell matters more than the cell that was there before.
+        waits = bool(queued) and (not chosen or queued[0].status.waits_for_a_word)
+        if waits and not held and (mounted is None or mounted.state.is_over):
             chosen = [queued[0]]
         shown = supervisor.watch.shown(channel)
         is_known = chosen and chosen[0] in held
