@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from drivers.interfaces import ChannelStatus
 from orchestrator.rack.service import Service
@@ -87,7 +87,7 @@ class FactsReader:
         """Return the facts of a channel."""
         supervisor = self._service.supervisor_of(channel)
         runs = self._runs.get(channel, [])
-        mounted = self._cell_in(channel)
+        mounted = self._cell_in(channel, runs)
         begun = [run for run in runs if run.state is not RunState.QUEUED]
         held = [run for run in begun if not run.state.has_ended or run.state.needs_person]
         on_it = [run for run in begun if mounted is not None and run.run_id == mounted.run_id]
@@ -117,9 +117,17 @@ class FactsReader:
             no_starts=self._no_starts,
         )
 
-    def _cell_in(self, channel: str) -> RunOnChannel | None:
-        """Return the run whose cell is in a channel; read again when anybody has said something of a cell."""
+    def _cell_in(self, channel: str, runs: Sequence[Run]) -> RunOnChannel | None:
+        """Return the run whose cell is in a channel; read again when anybody has said something of a cell.
+
+        The state of a run of this process is that of now; of any other that goes on the store is asked each time.
+        """
         known = self._mounted.get(channel)
+        mine = next((run for run in runs if known is not None and run.run_id == known.run_id), None)
+        if known is not None and mine is not None:
+            if known.state is not mine.state:
+                known = self._mounted[channel] = replace(known, state=mine.state)
+            return known
         if channel not in self._mounted or (known is not None and not known.state.is_over):
             known = self._mounted[channel] = self._service.cells.on(channel)
             self._note_place(channel)
