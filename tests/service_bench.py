@@ -80,6 +80,10 @@ class Bench:
                 return
         raise AssertionError(f"it did not start: {self.output} {self.log}")
 
+    def next_line(self) -> str:
+        """Wait for the next line that the service shows, and give it."""
+        return self._shown.readline()
+
     @property
     def log(self) -> str:
         """What the service has logged."""

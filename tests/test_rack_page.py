@@ -171,6 +171,21 @@ def test_filter_stands_in_the_address(screen: Screen) -> None:
         assert (shown.get_attribute("aria-label") or "").startswith(f"{CALM}, running, lot7-2, cycle ")
 
 
+def test_table_is_sorted_by_what_was_measured(screen: Screen) -> None:
+    """A head of the table sorts its rows, pressed again the other way round; what has no value stands last."""
+    with screen.page("/rack?view=table") as page:
+        page.wait_for_function("() => document.querySelectorAll('[data-part=value]:not(:empty)').length > 1")
+        by_channel = page.get_by_role("button", name="Channel")
+        for order in (screen.channels(), screen.channels()[::-1]):
+            by_channel.click()
+            assert page.locator("tbody .channel").all_inner_texts() == order
+        for _ in range(2):
+            page.get_by_role("button", name="Voltage").click()
+            has_value = [text != "" for text in page.locator("td[data-part=value]").all_inner_texts()]
+            assert has_value == sorted(has_value, reverse=True)
+        assert page.locator("th[aria-sort=descending]").count() == 1
+
+
 def test_rack_is_read_and_a_test_stopped_without_scripts(screen: Screen) -> None:
     """The first HTML has the rows; the stop asks on a page and comes back with the sentence."""
     with screen.page(live=False, java_script_enabled=False) as page:
