@@ -14,9 +14,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields, is_dataclass
+from functools import lru_cache
 from itertools import pairwise
 from math import inf, isfinite
 
+from protocols.by_identity import Same
 from protocols.cell import SYMMETRIC, on_wrong_side
 from protocols.current_sign import Direction
 from protocols.program import CyclingSegment, Limits, Program, Record
@@ -79,6 +81,16 @@ class ChannelEnvelope:
 
 def problems(program: Program, envelope: ChannelEnvelope) -> list[str]:
     """Give every reason, as a sentence, why a channel cannot or must not run a program; empty if it can."""
+    return list(_problems_before(Same(program), envelope))
+
+
+@lru_cache(maxsize=32)
+def _problems_before(program: Same[Program], envelope: ChannelEnvelope) -> tuple[str, ...]:
+    """Judge the very same program once for channels that are alike: a rack has sixty-four."""
+    return tuple(_problems(program.value, envelope))
+
+
+def _problems(program: Program, envelope: ChannelEnvelope) -> list[str]:
     if not _is_finite(program):
         return ["The program holds a value that is not a finite number; resolve its recipe again."]
     if not program.segments:
@@ -86,7 +98,9 @@ def problems(program: Program, envelope: ChannelEnvelope) -> list[str]:
     found: list[_Reason] = []
     symmetric = program.cell.kind in SYMMETRIC
     # Passes of a loop that the host decides share their steps and limits: what is wrong with one is with all.
-    different = {(id(it.steps), id(it.limits), it.record, it.measured): it for it in reversed(program.cycling)}.values()
+    different = {
+        (id(it.steps), id(it.limits), it.record, it.measured_ranges): it for it in reversed(program.cycling)
+    }.values()
     for segment in (extreme for one in different for extreme in one.extremes):
         steps = [_Demand(number, step) for number, step in recorded(segment.steps)]
         drives = [step for step in steps if step.direction is not None]

@@ -9,13 +9,11 @@ from pydantic import ValidationError
 
 from protocols.errors import RecipeProblem
 from protocols.field_types import FileModel
-from protocols.meant_words import meant_key, meant_step, slips
+from protocols.meant_words import OF_A_KEY, meant_key, meant_step, slips
 from protocols.written_steps import WRITTEN_KINDS
 from protocols.yaml_document import Node
 
 _SHOWN = 200
-# How pydantic says that a key itself is wrong.
-_OF_A_KEY = "[key]"
 
 
 def problems_of(err: ValidationError, root: Node, file: str, model: type[FileModel]) -> Iterator[RecipeProblem]:
@@ -26,7 +24,7 @@ def problems_of(err: ValidationError, root: Node, file: str, model: type[FileMod
 def _problems(err: ValidationError, root: Node, file: str, model: type[FileModel]) -> Iterator[RecipeProblem]:
     errors = err.errors(include_url=False)
     covered: set[tuple[str | int, ...]] = set()
-    beside = {error["loc"]: _beside(root, error["loc"]) for error in errors if error["type"] == "extra_forbidden"}
+    beside = {loc: _beside(root, loc) for loc in (error["loc"] for error in errors) if loc}
     for slip in slips(errors, model, beside):
         covered.update(slip.covered)
         yield _told(root, slip.loc, file, slip.seen, slip.expected)
@@ -51,7 +49,7 @@ def _told(root: Node, loc: tuple[str | int, ...], file: str, seen: str, expected
 
 def _beside(root: Node, loc: tuple[str | int, ...]) -> dict[str, object]:
     """Give what is written in the block of an unknown key: keys in their order, with text or something else."""
-    block = locate(root, loc[:-1])[1].value
+    block = locate(root, loc[: -2 if loc[-1] == OF_A_KEY else -1])[1].value
     return {key: inner.value for key, inner in block.items()} if isinstance(block, dict) else {}
 
 
@@ -67,7 +65,7 @@ def locate(root: Node, loc: tuple[str | int, ...]) -> tuple[str, Node]:
             path = node.place or f"{path}[{part + 1}]"
         elif isinstance(node.value, dict) and part in node.value:
             node, path = node.value[str(part)], f"{path}.{part}"
-        elif position == len(loc) - 1 and isinstance(part, str) and part != _OF_A_KEY and not _is_tag(node, part):
+        elif position == len(loc) - 1 and isinstance(part, str) and part != OF_A_KEY and not _is_tag(node, part):
             path = f"{path}.{part}"
     return path.removeprefix(".") or "file", node
 

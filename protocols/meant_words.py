@@ -2,6 +2,8 @@
 
 >>> meant_step("Constant current"), meant_step("cccv"), meant_step("dance")
 ('constant_current', 'cc_cv', None)
+>>> meant_several("C/10, C/5, 1C"), meant_several("0.1, 0.2 mA/cm2"), meant_several("0.2 mA/cm2")
+("brackets around several values: '[C/10, C/5, 1C]'", "brackets around several values: '[0.1, 0.2] mA/cm2'", None)
 >>> meant_quantity("C/20"), meant_quantity("0.2 mA cm-2"), meant_quantity("10 hours"), meant_quantity("1 h 30 min")
 ('0.05 C', '0.2 mA/cm2', '10 h', '90 min')
 """
@@ -98,6 +100,13 @@ _SUM = re.compile(rf"(?:({_NUMBER}) *d)? *(?:({_NUMBER}) *h)? *(?:({_NUMBER}) *m
 # The part of a decimal number behind a comma, which a list in braces takes for a key of its own.
 _FRACTION = re.compile(r"[0-9]+( *[A-Za-z][A-Za-z0-9/]*)?")
 _WHOLE = re.compile(r"[+-]?[0-9]+")
+_ONE = rf"(?:{_NUMBER}(?: */ *[0-9.]+)?|C */ *[0-9.]+)"
+_PART = re.compile(rf"{_ONE}(?: *[A-Za-z%][A-Za-z0-9/%]*)?")
+_COMMAS = re.compile(rf"{_PART.pattern}(?:, +{_PART.pattern})+")
+_ENDS_OF_RANGE = re.compile(rf"({_PART.pattern}) +(?:to|-|\.\.\.?) +({_PART.pattern})")
+_OWN_UNIT = re.compile(rf"({_NUMBER}) *([A-Za-z%][A-Za-z0-9/%]*)")
+# How pydantic says that a key itself is wrong.
+OF_A_KEY = "[key]"
 _DISC = re.compile(r"([0-9]+(?:\.[0-9]+)?) *mm")
 
 
@@ -144,6 +153,23 @@ def meant_quantity(text: str) -> str | None:
     return _powers(text)
 
 
+def meant_several(text: str) -> str | None:
+    """Give how several values are written, where a text is a list without its brackets or a range without its steps."""
+    if ends := _ENDS_OF_RANGE.fullmatch(text.strip()):
+        steps = "from 0.1 to 2 in steps of 0.1 mA/cm2"
+        return f"{_bracketed([ends[1], ends[2]])}, or a range with its steps, such as '{steps}'"
+    if not _COMMAS.fullmatch(text.strip()):
+        return None
+    return _bracketed([part.strip() for part in text.split(",")])
+
+
+def _bracketed(parts: list[str]) -> str:
+    last = _OWN_UNIT.fullmatch(parts[-1])
+    if last and all(re.fullmatch(_NUMBER, part) for part in parts[:-1]):
+        return f"brackets around several values: '[{', '.join([*parts[:-1], last[1]])}] {last[2]}'"
+    return f"brackets around several values: '[{', '.join(parts)}]'"
+
+
 def _powers(text: str) -> str | None:
     """Give ``mA/cm2`` for ``mA cm-2``, ``mA/cm^2`` and ``mA.cm-2``, ``mAh/g`` for ``mAh g-1``."""
     match = _PER.fullmatch(text)
@@ -172,11 +198,14 @@ def slips(
 ) -> Iterator[Slip]:
     """Give the slips behind unknown keys; ``block`` has what was written beside each of them, by its place."""
     for error in errors:
-        if error["type"] != "extra_forbidden":
-            continue
         loc = error["loc"]
         written = block.get(loc, {})
-        found = _comma(loc, written) or _key(loc, written, model)
+        if loc and loc[-1] == OF_A_KEY:
+            found = _list(loc[:-1], written)
+        elif error["type"] == "extra_forbidden":
+            found = _comma(loc, written) or _list(loc, written) or _key(loc, written, model)
+        else:
+            continue
         if found is not None:
             yield found
 
@@ -192,6 +221,25 @@ def _comma(loc: tuple[str | int, ...], written: Mapping[str, Any]) -> Slip | Non
         return None
     at = (*loc[:-1], before)
     return Slip(at, f"'{whole},{key}'", f"a decimal point: '{whole}.{key}'", (loc, at))
+
+
+def _list(loc: tuple[str | int, ...], written: Mapping[str, Any]) -> Slip | None:
+    """Find a list without brackets in braces: ``{current: 0.1, 0.2 mA/cm2}`` has a key ``0.2 mA/cm2`` without value."""
+    keys = list(written)
+    if str(loc[-1]) not in keys:
+        return None
+    first = end = keys.index(str(loc[-1]))
+    while first > 0 and written[keys[first]] == "":
+        first -= 1
+    while end < len(keys) and end > first and written[keys[end]] == "":
+        end += 1
+    others = keys[first + 1 : end]
+    if not others or not all(map(_PART.fullmatch, others)) or not isinstance(written[keys[first]], str):
+        return None
+    text = ", ".join([written[keys[first]], *others])
+    meant = meant_several(text)
+    at, extra = (*loc[:-1], keys[first]), [(*loc[:-1], key) for key in others]
+    return None if meant is None else Slip(at, f"'{text}'", meant, (at, *extra, *((*key, OF_A_KEY) for key in extra)))
 
 
 def _key(loc: tuple[str | int, ...], written: Mapping[str, Any], model: type[FileModel]) -> Slip | None:

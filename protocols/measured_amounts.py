@@ -28,6 +28,10 @@ class AmountKey(StrEnum):
     CAPACITY = "capacity_ah"
 
 
+MeasuredRange = tuple[int, AmountKey, float, float]
+"""The number of a step, its value that is measured, and the least and the largest that it may be."""
+
+
 @dataclass(frozen=True, slots=True)
 class MeasuredAmount:
     """A value of the step with this number: ``factor`` times a charge in Ah that the run has passed before.
@@ -52,6 +56,11 @@ class MeasuredAmount:
             raise ValueError("a measured amount is of a cycle, or of a step of a segment")
         if not 0 < self.low <= self.high:
             raise ValueError(f"a measured amount from {self.low} to {self.high}")
+
+    @property
+    def range(self) -> MeasuredRange:
+        """The step, the value and its ends, without what measures it."""
+        return self.step, self.key, self.low, self.high
 
     def allowed(self, charge_ah: float) -> float:
         """Give the value for a measured charge (Ah); beyond the values that it may have, the nearer end of them."""

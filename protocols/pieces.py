@@ -204,22 +204,24 @@ class _Cutter:
                     or bool(getattr(other, "when", ()))
                     for where, other in inner
                 )
-                or any(link.step is not None and link.step[: len(path)] == path for link in self._links_in(path))
+                or any(link.step is not None and link.step[: len(path)] == path for link in self._links_in(path, step))
             )
         return self._opened[path]
 
     def _gather(self, path: Path, step: RecipeStep, around: Around) -> None:
-        if self._gathered and (around != self._around or self._is_measured_first(path)):
+        if self._gathered and (around != self._around or self._is_measured_first(path, step)):
             self._cut()
-        self._known.update(link.cycle for link in self._links_in(path) if link.cycle is not None)
+        self._known.update(link.cycle for link in self._links_in(path, step) if link.cycle is not None)
         self._gathered.append((path, step))
         self._around = around
 
-    def _links_in(self, path: Path) -> list[Link]:
+    def _links_in(self, path: Path, step: RecipeStep) -> Sequence[Link]:
         """Give the measured values of a step, or of all steps in a loop."""
+        if not isinstance(step, RepeatStep):
+            return self.links.get(path, ())
         return [link for at, found in self.links.items() if at[: len(path)] == path for link in found]
 
-    def _is_measured_first(self, path: Path) -> bool:
+    def _is_measured_first(self, path: Path, step: RecipeStep) -> bool:
         """Tell whether a value of a step is measured by what is gathered: it is known when another program is written.
 
         The number of a cycle is counted only when all pieces are made: the first that asks for one begins a program.
@@ -227,7 +229,7 @@ class _Cutter:
         gathered = [at for at, _ in self._gathered]
         return any(
             link.cycle not in self._known if link.step is None else any(link.step[: len(at)] == at for at in gathered)
-            for link in self._links_in(path)
+            for link in self._links_in(path, step)
         )
 
     def _cut(self, end: HostEnd | None = None, degrees: TemperatureBand | None = None) -> None:

@@ -16,7 +16,7 @@ from typing import Annotated, Literal
 from pydantic import Discriminator, Field, TypeAdapter
 
 from protocols.branches import Branch, HostEnd, Measure
-from protocols.measured_amounts import MeasuredAmount, corners, with_values
+from protocols.measured_amounts import MeasuredAmount, MeasuredRange, corners, with_values
 from protocols.program_steps import (
     CcCv,
     Ceiling,
@@ -194,6 +194,11 @@ class CyclingSegment:
     def with_measured(self, values: Mapping[MeasuredAmount, float]) -> CyclingSegment:
         """Give the segment with values that were measured; nothing of it is measured any more."""
         return replace(self, steps=with_values(self.steps, values), measured=())
+
+    @property
+    def measured_ranges(self) -> tuple[MeasuredRange, ...]:
+        """The values that may be measured, whatever measures them: passes of a loop have the same."""
+        return tuple(one.range for one in self.measured)
 
     @property
     def extremes(self) -> tuple[CyclingSegment, ...]:

@@ -24,7 +24,7 @@ from typing import Annotated
 from pydantic import PlainSerializer, PlainValidator, WithJsonSchema
 
 from protocols.field_types import problem
-from protocols.meant_words import meant_quantity
+from protocols.meant_words import meant_quantity, meant_several
 from protocols.measured_source import SOURCE_PATTERN, MeasuredSource, meant_source, taken_from
 
 
@@ -253,7 +253,8 @@ def _hint(text: str) -> str | None:
         return _ONE_VALUE
     if _DECIMAL_COMMA.fullmatch(text):
         return f"a decimal point: {text.replace(',', '.', 1)!a}"
-    return None
+    several = meant_several(text) if len(text) <= _TEXT_MAX else None
+    return None if several is None else f"{_ONE_VALUE}, as {several}"
 
 
 def _share(text: str, wanted: tuple[Dimension, ...]) -> str | None:

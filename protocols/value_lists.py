@@ -16,6 +16,7 @@ from typing import Annotated, Any, TypeVar
 from pydantic import BeforeValidator, Field
 
 from protocols.field_types import problem
+from protocols.meant_words import meant_several
 
 VALUES_MAX = 1000
 """A ramp in steps of a thousandth of its end; more would be a slip in the steps."""
@@ -46,6 +47,8 @@ def members(text: str) -> tuple[str, ...]:
         return _listed(text)
     if text.startswith("from "):
         return _in_range(text)
+    if (meant := meant_several(text)) is not None:
+        raise problem(f"{text[:_SHOWN]!a}", meant)
     return (text,)
 
 

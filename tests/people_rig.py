@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -11,11 +12,19 @@ from typing import Any
 
 import httpx
 
+from orchestrator.api.places import Places
+from orchestrator.api.refusals import Refusals
+from orchestrator.api.signed_in import Cookie
+from orchestrator.people.audit_entry import Act
 from orchestrator.people.passwords import Passwords
 from orchestrator.people.people import People
 from orchestrator.people.person import Role
-from orchestrator.web.app import SignIn
-from orchestrator.web.door import Cookie
+from orchestrator.store import open_store
+from orchestrator.web.app import SignIn, WebApp, guarded
+from orchestrator.web.control_link import ControlLink
+from orchestrator.web.live_fan import LiveFan
+from orchestrator.web.reading import Reading
+from tests.api_client import TOKEN
 from tests.web_rig import WebRig, open_web_rig
 
 ORIGIN = "http://127.0.0.1"
@@ -55,17 +64,12 @@ def open_people(store: Path, clock: Clock | None = None) -> People:
 
 
 @dataclass
-class PeopleRig:
-    """Web with people, and the rig behind it."""
+class PeopleWeb:
+    """Web with people."""
 
-    web: WebRig
     people: People
     clock: Clock
-
-    @property
-    def transport(self) -> httpx.AsyncBaseTransport:
-        """The way to web without a token."""
-        return self.web.web._transport  # noqa: SLF001 - httpx has no other name for it
+    transport: httpx.AsyncBaseTransport
 
     def browser(self, **headers: str) -> httpx.AsyncClient:
         """Return a browser that has not signed in, on a page of the service."""
@@ -79,15 +83,44 @@ class PeopleRig:
         assert reply.status_code == 200, reply.text
         return browser
 
+    def machine(self) -> httpx.AsyncClient:
+        """Return a program with the token of this machine."""
+        headers = {"authorization": f"Bearer {TOKEN}"}
+        return httpx.AsyncClient(transport=self.transport, base_url=ORIGIN, headers=headers)
+
     def program(self, role: Role, days: float = 1.0) -> httpx.AsyncClient:
         """Return a program with a personal token of a role."""
         secret = self.people.tokens.make(NAMES[role], "a program", role, days)
         headers = {"authorization": f"Bearer {secret.text}"}
         return httpx.AsyncClient(transport=self.transport, base_url=ORIGIN, headers=headers)
 
+    def act(self, person: str, act: str, **values: object) -> Act:
+        """Return an act for the log."""
+        return Act(person, "session", "192.0.2.7", "POST", "/api/v1/x", act, values)
+
     def log(self) -> list[tuple[str, str, int | None]]:
         """Return who did what in the audit log, with the status of outcomes."""
         return [(entry.person, entry.act, entry.status) for entry in self.people.log.entries(0, 10_000)]
+
+
+@dataclass
+class PeopleRig(PeopleWeb):
+    """Web with people, and the rig behind it."""
+
+    web: WebRig
+
+
+@asynccontextmanager
+async def open_people_web(folder: Path) -> AsyncIterator[PeopleWeb]:
+    """Run web with people and a store, before a control that does not answer: what has no need of one is quicker so."""
+    store, clock = folder / "people.db", Clock()
+    with open_store(store), open_people(store, clock) as people, contextlib.closing(Reading(store)) as reading:
+        link, sign_in = ControlLink(TOKEN), SignIn(people, COOKIE)
+        app = WebApp(link, LiveFan(link), reading, sign_in=sign_in)
+        refusals = Refusals(lambda sentence: None)
+        guard = guarded(app, TOKEN, frozenset({"127.0.0.1"}), refusals, Places(), sign_in)
+        yield PeopleWeb(people, clock, httpx.ASGITransport(guard))
+        await app.aclose()
 
 
 @asynccontextmanager
@@ -96,7 +129,8 @@ async def open_people_rig(folder: Path) -> AsyncIterator[PeopleRig]:
     clock = Clock()
     with open_people(folder / "people.db", clock) as people:
         async with open_web_rig(folder / "people.db", SignIn(people, COOKIE)) as web:
-            yield PeopleRig(web, people, clock)
+            # httpx has no other name for the way of a client.
+            yield PeopleRig(people, clock, web.web._transport, web)  # noqa: SLF001 - see above
 
 
 async def said(reply: httpx.Response, status: int = 200) -> Any:  # noqa: ANN401 - JSON

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from orchestrator.events import EventKind
 from orchestrator.report.forecast_compared import Compared, StepCompared, compared, steps_compared
 from orchestrator.states import RunState
 from orchestrator.store import open_store
@@ -65,6 +66,8 @@ def test_everyday_test_runs_as_it_is_foretold(everyday: Everyday, tmp_path: Path
     assert ended.state is RunState.COMPLETED, ended.reason
     with open_store(tmp_path / "s.db", read_only=True) as store:
         whole, steps = compared(store, ended.run_id), steps_compared(store, ended.run_id)
+        # Polls are seldom here, and steps have intervals of their own: no clock was set, and none drifts.
+        assert [event.message for event in store.events(ended.run_id) if event.kind is EventKind.TESTER_CLOCK] == []
     _whole_inside(whole, program, proof)
     for step in steps:
         _step_inside(step)

@@ -111,6 +111,14 @@ def test_program_is_cut_where_a_value_is_measured_and_nowhere_else(name: str) ->
     assert [len(segment.steps) for segment in program(steps).cycling] == sizes
 
 
+def test_passes_that_measure_anew_have_one_range_and_share_their_steps() -> None:
+    """What differs is by which step each is measured, so that a loop of a thousand passes is proven once."""
+    found = [it for it in program(_IN_A_LOOP.replace("times: 3", "times: 30")).cycling if len(it.steps) == 2]
+    assert len(found) == 29
+    assert len({it.measured_ranges for it in found}) == len({id(it.steps) for it in found}) == 1
+    assert len({it.measured for it in found}) == 29
+
+
 @given(st.floats(0, 1), st.floats(0, 1), st.sampled_from(["lfp-hppc-measured", "mine"]))
 def test_proof_holds_whatever_is_measured(current: float, capacity: float, name: str) -> None:
     """With any values of the ranges the program is proven, and its bounds lie inside those told before the run."""

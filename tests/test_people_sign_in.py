@@ -6,13 +6,14 @@ from pathlib import Path
 import httpx
 import pytest
 
+from orchestrator.api.signed_in import Cookie
 from orchestrator.people.changes import Asker
 from orchestrator.people.errors import PeopleError
 from orchestrator.people.passwords import Passwords
 from orchestrator.people.people import From, People
 from orchestrator.people.person import MACHINE, Role
-from orchestrator.web.door import Cookie
-from tests.people_rig import CHEAP, COOKIE, EPOCH_UNIX_S, PASSWORD, open_people, open_people_rig, said
+from orchestrator.people.throttle import Buckets, address_key
+from tests.people_rig import CHEAP, COOKIE, EPOCH_UNIX_S, PASSWORD, open_people, open_people_rig, open_people_web, said
 from tests.rig import CHANNEL
 
 
@@ -33,7 +34,7 @@ async def test_person_signs_in_orders_and_signs_out(tmp_path: Path) -> None:
 
 async def test_secret_of_a_session_is_new_at_each_sign_in(tmp_path: Path) -> None:
     """What a browser brings is never what it keeps, and what it had before serves no more: no session is planted."""
-    async with open_people_rig(tmp_path) as rig:
+    async with open_people_web(tmp_path) as rig:
         browser = rig.browser(cookie=f"{COOKIE.name}=planted")
         reply = await browser.post("/api/v1/sign-in", json={"name": "OTTO ", "password": PASSWORD})
         first = reply.cookies[COOKIE.name]
@@ -56,7 +57,7 @@ def test_cookie_is_for_tls_only_where_the_service_has_tls() -> None:
 
 async def test_session_ends_when_it_is_not_used_and_when_it_is_old(tmp_path: Path) -> None:
     """Half a day without a request ends it; a week ends it however much it is used."""
-    async with open_people_rig(tmp_path) as rig:
+    async with open_people_web(tmp_path) as rig:
         idle, used = await rig.signed_in(Role.VIEWER), await rig.signed_in(Role.VIEWER)
         for hour in range(1, 24 * 7):
             rig.clock.put_on(3600)
@@ -71,7 +72,7 @@ async def test_session_ends_when_it_is_not_used_and_when_it_is_old(tmp_path: Pat
 
 async def test_use_of_a_session_is_kept_over_a_restart_of_web(tmp_path: Path) -> None:
     """When it was used last is in the file within a minute, and what has ended is gone from it."""
-    async with open_people_rig(tmp_path) as rig:
+    async with open_people_web(tmp_path) as rig:
         browser, idle = await rig.signed_in(Role.VIEWER), await rig.signed_in(Role.VIEWER)
         assert (await idle.get("/api/v1/me")).status_code == 200
         tending = asyncio.ensure_future(rig.people.tend())
@@ -108,7 +109,7 @@ async def test_change_of_password_or_role_ends_what_was_open(tmp_path: Path) -> 
 
 async def test_sessions_and_tokens_are_listed_and_ended_one_by_one(tmp_path: Path) -> None:
     """A person sees where he is signed in and with what, and ends one without the others."""
-    async with open_people_rig(tmp_path) as rig:
+    async with open_people_web(tmp_path) as rig:
         here, there = await rig.signed_in(Role.OPERATOR), await rig.signed_in(Role.OPERATOR)
         program = rig.program(Role.OPERATOR)
         listed = await said(await here.get("/api/v1/me/sessions"))
@@ -146,7 +147,7 @@ async def test_token_has_no_more_rights_than_its_person_has_now(tmp_path: Path) 
 
 async def test_wall_display_signs_in_with_a_token(tmp_path: Path) -> None:
     """A token in the place of a password begins a session that lasts as long as the token, and ends with it."""
-    async with open_people_rig(tmp_path) as rig:
+    async with open_people_web(tmp_path) as rig:
         token = rig.people.tokens.make("anna", "wall", Role.VIEWER, 30)
         wall = rig.browser()
         me = await said(await wall.post("/api/v1/sign-in", json={"name": "", "password": token.text}))
@@ -159,7 +160,7 @@ async def test_wall_display_signs_in_with_a_token(tmp_path: Path) -> None:
 
 async def test_guessing_is_slowed_down_and_locked_by_name(tmp_path: Path) -> None:
     """The waiting time grows; a locked name is let in again after a quarter of an hour, or at once by an unlock."""
-    async with open_people_rig(tmp_path) as rig:
+    async with open_people_web(tmp_path) as rig:
         browser, waits = rig.browser(), []
         for _ in range(10):
             while (status := await _tried(browser, "anna", "wrong")) == 429:
@@ -178,7 +179,7 @@ async def test_guessing_is_slowed_down_and_locked_by_name(tmp_path: Path) -> Non
 
 async def test_many_names_from_one_address_are_slowed_down(tmp_path: Path) -> None:
     """Who tries one password with many names is stopped by his address, and nobody else is."""
-    async with open_people_rig(tmp_path) as rig:
+    async with open_people_web(tmp_path) as rig:
         browser = rig.browser()
         tried = [await _tried(browser, f"name {number}", "12345") for number in range(30)]
         assert tried == [401] * 20 + [429] * 10
@@ -187,9 +188,22 @@ async def test_many_names_from_one_address_are_slowed_down(tmp_path: Path) -> No
         assert await _tried(browser, "otto", PASSWORD) == 200
 
 
+def test_what_is_remembered_of_strangers_is_bounded() -> None:
+    """Of ten thousand addresses the newest four thousand are kept; a network of IPv6 counts as one."""
+    buckets = Buckets(1.0, 1.0, lambda: 0.0)
+    for number in range(10_000):
+        assert buckets.take(f"192.0.{number}") == 0
+    assert buckets.take("192.0.9999") > 0
+    assert buckets.take("192.0.1") == 0
+    assert buckets.kept == 4096
+    assert address_key("2001:db8::1") == address_key("2001:db8::2") == "2001:db8::/64"
+    assert address_key("fe80::1%eth0") == "fe80::/64"
+    assert address_key("192.0.2.1") != address_key("192.0.2.2")
+
+
 async def test_guesses_at_once_are_counted_before_they_are_judged(tmp_path: Path) -> None:
     """A hundred guesses in the same moment are no more than those that one after the other would be free."""
-    async with open_people_rig(tmp_path) as rig:
+    async with open_people_web(tmp_path) as rig:
         browser = rig.browser()
         tried = await asyncio.gather(*(_tried(browser, "anna", f"guess {number}") for number in range(15)))
         assert tried.count(401) == 3
@@ -198,7 +212,7 @@ async def test_guesses_at_once_are_counted_before_they_are_judged(tmp_path: Path
 
 async def test_name_that_there_is_not_is_answered_as_one_that_there_is(tmp_path: Path) -> None:
     """Words, status and work are the same: a password is hashed in both cases."""
-    async with open_people_rig(tmp_path) as rig:
+    async with open_people_web(tmp_path) as rig:
         browser = rig.browser()
         answers = [
             (await browser.post("/api/v1/sign-in", json={"name": name, "password": "wrong words here"}))
@@ -213,7 +227,7 @@ async def test_name_that_there_is_not_is_answered_as_one_that_there_is(tmp_path:
 
 async def test_hash_of_an_older_cost_is_renewed_at_the_sign_in(tmp_path: Path) -> None:
     """What is kept is argon2id with a salt of its own, at the cost of today."""
-    async with open_people_rig(tmp_path) as rig:
+    async with open_people_web(tmp_path) as rig:
         before = rig.people.accounts.hash_of("otto") or ""
         assert before.startswith("$argon2id$v=19$m=8,t=1,p=1$")
         assert before != rig.people.accounts.hash_of("anna")
@@ -239,18 +253,18 @@ async def test_person_who_asks_too_much_waits_and_may_still_stop(tmp_path: Path)
     """Requests have a rate for each person; stops have none, and neither has the token of this machine."""
     async with open_people_rig(tmp_path) as rig:
         browser, other = await rig.signed_in(Role.OPERATOR), await rig.signed_in(Role.VIEWER)
-        statuses = [(await browser.get("/api/v1/me")).status_code for _ in range(210)]
-        assert statuses == [200] * 200 + [429] * 10
+        statuses = [(await browser.get("/api/v1/me")).status_code for _ in range(410)]
+        assert statuses == [200] * 400 + [429] * 10
         assert (await browser.post(f"/api/v1/channels/{CHANNEL}/stop", json={})).status_code == 200
         assert (await other.get("/api/v1/me")).status_code == 200
-        assert {(await rig.web.web.get("/api/v1/me")).status_code for _ in range(210)} == {200}
+        assert {(await rig.machine().get("/api/v1/me")).status_code for _ in range(410)} == {200}
         await asyncio.sleep(1)
         assert (await browser.get("/api/v1/me")).status_code == 200
 
 
 async def test_set_up_link_serves_once_and_for_a_day(tmp_path: Path) -> None:
     """The first admin comes from the machine; a link that was used, is older, or was made anew serves nobody."""
-    async with open_people_rig(tmp_path) as rig:
+    async with open_people_web(tmp_path) as rig:
         old, browser = rig.people.set_ups.new_code(), rig.browser()
         code = rig.people.set_ups.new_code()
         order = {"code": old, "name": "First Admin", "password": PASSWORD}
@@ -267,7 +281,7 @@ async def test_set_up_link_serves_once_and_for_a_day(tmp_path: Path) -> None:
 
 async def test_rig_always_has_an_admin(tmp_path: Path) -> None:
     """The last one is neither removed nor demoted, by nobody; of two one may go."""
-    async with open_people_rig(tmp_path) as rig:
+    async with open_people_web(tmp_path) as rig:
         admin = await rig.signed_in(Role.ADMIN)
         refused = await said(await admin.post("/api/v1/people/anna/role", json={"role": "operator"}), 409)
         assert "last admin" in refused["error"]
@@ -279,12 +293,12 @@ async def test_rig_always_has_an_admin(tmp_path: Path) -> None:
 
 async def test_what_is_about_one_person_is_given_to_no_other(tmp_path: Path) -> None:
     """Answers out of the store are kept for all clients; those about people are not."""
-    async with open_people_rig(tmp_path) as rig:
+    async with open_people_web(tmp_path) as rig:
         otto, vera = await rig.signed_in(Role.OPERATOR), await rig.signed_in(Role.VIEWER)
         for _ in range(2):
             assert (await said(await otto.get("/api/v1/me")))["name"] == "otto"
             assert (await said(await vera.get("/api/v1/me")))["name"] == "vera"
-            assert (await said(await rig.web.web.get("/api/v1/me")))["how"] == "machine"
+            assert (await said(await rig.machine().get("/api/v1/me")))["how"] == "machine"
 
 
 async def test_claim_has_the_name_of_its_person(tmp_path: Path) -> None:

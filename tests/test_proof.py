@@ -404,7 +404,7 @@ def test_same_charge_is_no_flaw_where_its_voltage_or_the_host_leads_away() -> No
 
 def test_held_voltage_moves_what_a_sound_cell_lets_through() -> None:
     """A chronoamperometry at 10 mV is no plating at its limit of current: through 10 ohm it passes 1 mA at most."""
-    (segment,) = made(_LONG_HOLD, cell=LI, limits=replace(LI_LI_LIMITS, **_WIDE)).cycling
+    (segment,) = made(_LONG_HOLD, cell=LI, limits=_WIDE).cycling
     assert isinstance(prove(replace(made(cell=LI), segments=(segment,))), CounterExample)
     checked = replace(segment, guards=Guards(resistance_low_ohm=10.0, resistance_high_ohm=1500.0))
     proof = prove(replace(made(cell=LI), segments=(checked,)))
@@ -417,4 +417,4 @@ def test_held_voltage_moves_what_a_sound_cell_lets_through() -> None:
     assert "a lower limit of current" in str(found)
 
 
-_WIDE = {"host_current_a": 5.25e-3, "tester_current_a": 5.5e-3, "absolute_current_a": 6e-3}
+_WIDE = replace(LI_LI_LIMITS, host_current_a=5.25e-3, tester_current_a=5.5e-3, absolute_current_a=6e-3)

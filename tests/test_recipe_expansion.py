@@ -301,3 +301,26 @@ def test_more_files_or_levels_than_are_read_are_refused(tmp_path: Path) -> None:
     (tmp_path / "f9.yaml").write_text("steps:\n- include: f10.yaml\n", "utf-8")
     with pytest.raises(RecipeError, match="more than 16 included files"):
         load_recipe(path)
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("{i: 0.1, 0.2, 0.5 mA/cm2}", "brackets around several values: '[0.1, 0.2, 0.5] mA/cm2'"),
+        ("{i: C/10, C/5, 1 C}", "brackets around several values: '[C/10, C/5, 1 C]'"),
+        ("\n      i: 0.1, 0.2 mA/cm2", "brackets around several values: '[0.1, 0.2] mA/cm2'"),
+        (
+            "{i: 0.1 to 2 mA/cm2}",
+            "'[0.1, 2] mA/cm2', or a range with its steps, such as 'from 0.1 to 2 in steps of 0.1",
+        ),
+    ],
+)
+def test_list_without_brackets_is_told_with_them(written: str, meant: str) -> None:
+    """In braces the parts behind a comma are keys for YAML: what is told is the list, once."""
+    step = "{step: constant_current, direction: charge, current: $i, until: {time: 30 min, voltage: 0.5 V}}"
+    head = "name: mine\ntitle: Mine\nfor: [li-li]\nrecord: {every: 30 s}\nsteps:\n"
+    text = f"{head}  - step: for_each\n    values: {written}\n    steps:\n      - {step}\n"
+    with pytest.raises(RecipeError) as caught:
+        parse_recipe(text)
+    assert meant in str(caught.value)
+    assert len(str(caught.value).splitlines()) == 1

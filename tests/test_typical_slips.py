@@ -66,6 +66,13 @@ _DISCHARGE = "current: 1 C\n        until: {voltage"
 SLIPS: dict[str, tuple[str, str, tuple[str, ...]]] = {
     # units
     "no unit": ("every: 30 s", "every: 30", ("mine.yaml:4", "a time with a unit out of s, ms, min, h or d")),
+    "list without brackets": (
+        "current: C/20,",
+        "current: C/20, C/50, 2 C,",
+        ("mine.yaml:15", "until.current: saw 'C/20, C/50, 2 C'", "brackets around several values: '[C/20, C/50, 2 C]'"),
+    ),
+    "list of a step without brackets": ("C/2\n", "C/2, 1 C\n", ("one value; several stand in a block", "[C/2, 1 C]")),
+    "range without steps": ("C/2\n", "C/10 to 5 C\n", ("'[C/10, 5 C]', or a range with its steps",)),
     "no unit of a voltage": ("4.0 V\n", "4.0\n", ("mine.yaml:14", "a voltage with a unit out of V or mV")),
     "no unit of a current": ("C/20", "0.05", ("until.current", "with a unit out of A, mA, uA, mA/cm2")),
     "no unit of a temperature": ("60 degC", "60", ("temperature.target", "a unit out of degC")),

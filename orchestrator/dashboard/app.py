@@ -9,7 +9,17 @@ from fastapi import APIRouter, FastAPI, Request
 from fastapi.responses import RedirectResponse, Response
 from starlette.exceptions import HTTPException
 
-from orchestrator.dashboard import compare_page, launch_list_page, launch_page, rack_page, run_page, runs_page
+from orchestrator.dashboard import (
+    compare_page,
+    launch_list_page,
+    launch_page,
+    log_page,
+    people_pages,
+    rack_page,
+    run_page,
+    runs_page,
+    sign_in_page,
+)
 from orchestrator.dashboard.assets import PREFIX, Assets
 from orchestrator.dashboard.pages import HEADERS, RigFacts, page
 
@@ -29,6 +39,9 @@ def routers() -> list[APIRouter]:
         runs_page.router,
         run_page.router,
         compare_page.router,
+        log_page.router,
+        people_pages.router,
+        sign_in_page.router,
     ]
 
 
@@ -42,7 +55,8 @@ def new_pages(errors: Errors = ()) -> FastAPI:
     app.state.rig = RigFacts()
     for router in routers():
         app.include_router(router)
-    app.state.page_paths = frozenset(getattr(route, "path", "") for router in routers() for route in router.routes)
+    # An application does not list the paths of the routers that it includes.
+    app.state.paths = frozenset(getattr(route, "path", "") for router in routers() for route in router.routes)
     app.get("/")(_start)
     app.get(f"{PREFIX}/{{version}}/{{name}}")(_asset)
     for kind, status, code in errors:

@@ -15,7 +15,7 @@ from orchestrator.api.models import CellItem, NameQuery, RecipeItem
 from orchestrator.api.named_items import cells, recipes
 from orchestrator.api.pages import check_run
 from orchestrator.dashboard.asking import ask, form_of, order
-from orchestrator.dashboard.launch_view import LaunchView
+from orchestrator.dashboard.launch_view import LaunchView, sizes_of
 from orchestrator.dashboard.order_form import LIKE, NEW, LaunchForm, confirms
 from orchestrator.dashboard.pages import HEADERS, PageContext, page
 from orchestrator.rack.claims import NoSuchThing
@@ -163,6 +163,7 @@ def _page(
         names={item.name for item in known},
         check=checked,
         view=view,
+        sizes_of=sizes_of,
         refusal=refusal,
         unconfirmed=unconfirmed or [],
         started=run,

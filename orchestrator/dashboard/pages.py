@@ -86,8 +86,10 @@ class PageContext:
         session_id = getattr(person, "session_id", None)
         people = getattr(request.app.state, "people", None)
         csrf = people.csrf_token(session_id) if people is not None and session_id else ""
-        name = str(getattr(person, "name", "") or "operator")
-        role = str(getattr(person, "role", "operator"))
+        # Where people sign in, nobody is nobody.
+        other = "" if person is None and people is not None else "operator"
+        name = str(getattr(person, "name", "") or other)
+        role = str(getattr(person, "role", other))
         theme = _chosen(request, "theme", _THEMES) or "auto"
         lang = _chosen(request, "lang", LANGUAGES) or accepted_language(request.headers.get("accept-language", ""))
         return cls(name, role, csrf, lang, theme)
@@ -178,7 +180,7 @@ def _chosen(request: Request, name: str, of: tuple[str, ...]) -> str:
 
 def pages_there(request: Request) -> frozenset[str]:
     """Return the addresses of the pages that there are; a router that was included hides its own in the list."""
-    there: frozenset[str] = getattr(request.app.state, "page_paths", frozenset())
+    there: frozenset[str] = getattr(request.app.state, "paths", frozenset())
     return there
 
 

@@ -60,7 +60,6 @@ class EventKind(StrEnum):
     VALUES_MEASURED = "values measured"
     PERSON_ASKED = "person asked"
     HOST_END = "step ended by the host"
-    TEMPERATURE_LIMIT = "temperature limit exceeded"
     SEGMENT_ENDED = "segment ended"
     # What samples show: the kinds of findings (``orchestrator.judging.limits``), in the same words
     EARLY_CUTOFF = "cutoff reached early"
@@ -72,6 +71,7 @@ class EventKind(StrEnum):
     CEILING = "ceiling reached"
     OVERDUE = "step did not end"
     ABSOLUTE_LIMIT = "absolute limit exceeded"
+    TEMPERATURE_LIMIT = "temperature limit exceeded"
     HOST_LIMIT = "limit exceeded"
     WRONG_CURRENT = "current differs from the set value"
     INVALID_VALUE = "value is not a number"

@@ -79,7 +79,11 @@ class Accounts:
         """Check and hash what a new account is made of; without a password one is made. Raises WrongInput."""
         name = " ".join(unicodedata.normalize("NFC", name).split())
         if not _NAME.fullmatch(name) or not any(letter.isalpha() for letter in name):
-            raise WrongInput(f"{name[:64]!r} is no name: up to 64 letters, digits, spaces, dots, dashes, one a letter")
+            raise WrongInput(
+                f"{name[:64]!r} is no name: up to 64 letters, digits, spaces, dots, dashes, one a letter",
+                "people_error.name",
+                name=name[:64],
+            )
         made = None if password is not None else new_password()
         if password is not None:
             check_password(password, name)
@@ -88,7 +92,7 @@ class Accounts:
     def add_in(self, change: Changing, new: NewAccount) -> None:
         """Add a person as a part of a change. Raises NotAllowed."""
         if change.rows("SELECT 1 FROM person WHERE folded = ?", folded(new.name)):
-            raise NotAllowed(f"there is a {new.name!r} already; give another name")
+            raise NotAllowed(f"there is a {new.name!r} already; give another name", "people_error.taken", name=new.name)
         now = self._clock()
         sql = "INSERT INTO person VALUES (?, ?, ?, ?, '', ?, ?)"
         change.write(sql, new.name, folded(new.name), new.role.value, new.hashed, now, now)
@@ -158,13 +162,21 @@ def _the(change: Changing, name: str) -> Account:
 
 
 def _nobody(name: str) -> NoSuchPerson:
-    return NoSuchPerson(f"there is nobody called {name[:64]!r}; 'cellrig people list' and the page People list all")
+    return NoSuchPerson(
+        f"there is nobody called {name[:64]!r}; 'cellrig people list' and the page People list all",
+        "people_error.nobody",
+        name=name[:64],
+    )
 
 
 def _keep_an_admin(change: Changing, leaving: Account) -> None:
     sql = "SELECT count(*) AS others FROM person WHERE role = ? AND name != ?"
     if leaving.role is Role.ADMIN and change.rows(sql, Role.ADMIN.value, leaving.name)[0]["others"] == 0:
-        raise NotAllowed(f"{leaving.name} is the last admin; make another person admin first")
+        raise NotAllowed(
+            f"{leaving.name} is the last admin; make another person admin first",
+            "people_error.last_admin",
+            name=leaving.name,
+        )
 
 
 def _account(row: dict[str, Any]) -> Account:

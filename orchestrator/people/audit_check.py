@@ -35,9 +35,15 @@ class ChainCheck:
         return self.broken is None
 
 
-def check_chain(entries: Iterable[Entry], anchor: Anchor | None, known: str = "") -> ChainCheck:
-    """Check entries in their order, all from the first one on, against each other and the anchor."""
-    before, number, last_unix_ms, at_anchor, is_known = GENESIS, 0, None, "", not known
+NOTHING = ChainCheck(0, None, GENESIS, None, "there are no entries yet")
+
+
+def check_chain(
+    entries: Iterable[Entry], anchor: Anchor | None, known: str = "", since: ChainCheck = NOTHING
+) -> ChainCheck:
+    """Check entries in their order against each other and the anchor, all that follow those of an earlier check."""
+    before, number, last_unix_ms, is_known = since.hash, since.entries, since.last_unix_ms, not known
+    at_anchor = before if anchor is not None and anchor.number == number else ""
     for entry in entries:
         if entry.number != number + 1:
             return ChainCheck(number, last_unix_ms, before, number + 1, f"entry {number + 1} is missing")
@@ -62,8 +68,11 @@ def check_chain(entries: Iterable[Entry], anchor: Anchor | None, known: str = ""
     return ChainCheck(number, last_unix_ms, before, None, held if number else "there are no entries yet")
 
 
-def check_file(store: Path, known: str = "") -> ChainCheck:
-    """Check the whole audit log of a store; on any thread. Raises FileUnusable."""
+def check_file(store: Path, known: str = "", since: ChainCheck = NOTHING) -> ChainCheck:
+    """Check the audit log of a store, all of it or what follows an earlier check; on any thread. Raises FileUnusable.
+
+    What follows is checked from the last entry of the earlier check on, which must be the one that it was.
+    """
     path = people_path(store)
     if not path.exists():
         raise FileUnusable(f"there is no {path}: nobody has signed in or ordered anything by a service of this store")
@@ -71,6 +80,13 @@ def check_file(store: Path, known: str = "") -> ChainCheck:
     anchor = read_anchor(anchor_path(store))
     try:
         with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=2.0)) as connection:
-            return check_chain(chained(connection), anchor, known)
+            if since.entries and not _stands(connection, since):
+                since = NOTHING
+            return check_chain(chained(connection, since.entries), anchor, known, since)
     except sqlite3.Error as err:
         raise FileUnusable(f"the audit log in {path} cannot be read: {err}") from err
+
+
+def _stands(connection: sqlite3.Connection, since: ChainCheck) -> bool:
+    sql = "SELECT 1 FROM entry WHERE number = ? AND hash = ?"
+    return connection.execute(sql, (since.entries, since.hash)).fetchone() is not None

@@ -26,13 +26,17 @@ _ANCHOR_MISSING = Act("", "machine", "", "", "", "anchor_missing", {})
 
 
 class AuditLog:
-    """The log of a file. ``clock``: unix seconds. ``trouble``: why the last entry could not be written, or empty."""
+    """The log of a file. ``clock``: unix seconds.
+
+    ``trouble``: why the last entry could not be written, ``doubt``: what was found to be wrong with those before; both
+    empty if nothing is.
+    """
 
     def __init__(self, file: PeopleFile, clock: Callable[[], float]) -> None:
         self._file = file
         self._clock = clock
         self._writing = threading.Lock()
-        self.trouble = ""
+        self.trouble, self.doubt = "", ""
 
     def append(self, act: Act) -> int:
         """Write what somebody does, and return the number of the entry; on any thread. Raises FileUnusable."""
@@ -70,7 +74,7 @@ class AuditLog:
             address=_clean(act.address),
             method=_clean(act.method),
             path=_clean(act.path),
-            act=act.act,
+            act=_clean(act.act),
             said=_clean(said),
             outcome_of=outcome_of,
             status=status,
@@ -100,9 +104,8 @@ class AuditLog:
             except OSError as err:
                 self.trouble = f"the anchor of the audit log, {self._file.anchor}, cannot be written: {err.strerror}"
                 raise FileUnusable(self.trouble) from err
-            self.trouble = (
-                "" if follows else "the audit log was cut or written anew; 'cellrig audit-log verify' says where"
-            )
+            self.trouble = ""
+            self.doubt = "" if follows else "the audit log was cut or written anew; see 'cellrig audit-log verify'"
         return entry.number
 
     def _anchor(self, entry: Entry) -> None:
@@ -111,6 +114,12 @@ class AuditLog:
             beside.unlink()
         make_private(beside, json.dumps({"number": entry.number, "hash": entry.hash}) + "\n")
         beside.replace(self._file.anchor)
+
+    def is_open(self, number: int, path: str) -> bool:
+        """Return whether an order to a path has this entry, and no outcome yet. Raises FileUnusable."""
+        sql = "SELECT 1 FROM entry WHERE number = ? AND path = ? AND outcome_of IS NULL AND NOT EXISTS "
+        sql += "(SELECT 1 FROM entry WHERE outcome_of = ?)"
+        return bool(self._file.rows(sql, number, path, number))
 
     def entries(self, after: int, limit: int) -> list[Entry]:
         """Return the entries whose number is above ``after``, in order. Raises FileUnusable."""

@@ -76,13 +76,13 @@ class Changes:
         Raises NotRecognised, TooManyAttempts, WrongInput, NoSuchPerson, FileUnusable.
         """
         name, session_id = by.person.name, by.person.session_id
-        if by.person.how is not How.SESSION or session_id is None:
-            raise NotAllowed("sign in to change your password")
+        if not by.person.has_password or session_id is None:
+            raise NotAllowed("sign in with your password to change it")
         check_password(new, name)
         with self._log.recorded(by.act("own_password")):
             self._delay.reserve(name)
             if not self._passwords.fits(old, self._accounts.hash_of(name)):
-                raise NotRecognised("the old password does not fit")
+                raise NotRecognised("the old password does not fit", "people_error.old_password")
             self._accounts.set_password(name, new, keep_session=session_id)
             return self._sessions.rotate(session_id)
 
@@ -114,6 +114,8 @@ class Changes:
     def make_token(self, by: Asker, name: str, label: str, role: Role, days: float) -> Secret:
         """Make a token for a person, to be shown once. Raises WrongInput, NotAllowed, NoSuchPerson, FileUnusable."""
         account = self._accounts.find(name)
+        if not by.person.role.covers(role):
+            raise NotAllowed(f"you are {by.person.role}: a token of yours is at most that", "people_error.token_role")
         said: Mapping[str, Any] = {"name": account.name, "label": label[:64], "role": role.value, "days": days}
         with self._log.recorded(by.act("token_make", **said)):
             return self._tokens.make(account.name, label, role, days)

@@ -15,9 +15,16 @@ from __future__ import annotations
 
 
 class PeopleError(Exception):
-    """What was asked cannot be done; the message says why, and what to do. ``status`` is that of an HTTP answer."""
+    """What was asked cannot be done; the message says why, and what to do. ``status`` is that of an HTTP answer.
+
+    ``code`` and ``values`` say the same to a page in the language of its reader; without a code the message stands.
+    """
 
     status = 409
+
+    def __init__(self, sentence: str, code: str = "", **values: object) -> None:
+        super().__init__(sentence)
+        self.code, self.values = code, values
 
 
 class WrongInput(PeopleError):
@@ -47,8 +54,8 @@ class TooManyAttempts(PeopleError):
 
     status = 429
 
-    def __init__(self, sentence: str, retry_after_s: float) -> None:
-        super().__init__(sentence)
+    def __init__(self, sentence: str, retry_after_s: float, code: str = "people_error.wait") -> None:
+        super().__init__(sentence, code, seconds=max(1, round(retry_after_s)))
         self.retry_after_s = retry_after_s
 
 

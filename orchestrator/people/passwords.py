@@ -49,9 +49,17 @@ def check_password(password: str, name: str) -> None:
     """Refuse a password that is soon guessed. Raises WrongInput."""
     said = _normal(password)
     if not SHORTEST <= len(said) <= LONGEST:
-        raise WrongInput(f"a password has {SHORTEST} to {LONGEST} characters; several words are easy to keep in mind")
+        raise WrongInput(
+            f"a password has {SHORTEST} to {LONGEST} characters; several words are easy to keep in mind",
+            "people_error.password_length",
+            shortest=SHORTEST,
+            longest=LONGEST,
+        )
     if len(set(said)) < 5 or name.casefold() in said.casefold():
-        raise WrongInput("this password is soon guessed: it repeats few characters, or holds the name of its person")
+        raise WrongInput(
+            "this password is soon guessed: it repeats few characters, or holds the name of its person",
+            "people_error.password_guessed",
+        )
 
 
 def new_password() -> str:

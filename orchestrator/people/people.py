@@ -16,6 +16,7 @@ from typing import Self
 from orchestrator.people.accounts import Accounts
 from orchestrator.people.audit_entry import Act
 from orchestrator.people.audit_log import AuditLog
+from orchestrator.people.chain_watch import ChainWatch
 from orchestrator.people.changes import Changes
 from orchestrator.people.errors import FileUnusable, NotRecognised, TooManyAttempts
 from orchestrator.people.passwords import Passwords
@@ -70,6 +71,7 @@ class People:
         self.set_ups = SetUp(self.file, self.accounts, clock)
         self.delay = SignInDelay(self.file, clock)
         self.log = AuditLog(self.file, clock)
+        self.chain = ChainWatch(store, clock)
         self.changes = Changes(self.accounts, self.sessions, self.tokens, self.delay, self.log, self._passwords)
         self._failures = Buckets(1 / _FAILURE_EVERY_S, _FAILURES_AT_ONCE, monotonic)
         self._hashing = asyncio.Semaphore(1)
@@ -111,7 +113,7 @@ class People:
         finally:
             self._waiting -= 1
         if found is None:
-            raise NotRecognised(_WRONG)
+            raise NotRecognised(_WRONG, "people_error.wrong")
         self._failures.give_back(address)
         return found
 
@@ -152,7 +154,7 @@ class People:
         return self.sessions.begin(new.name, by.address, by.browser, by.before)
 
     async def tend(self) -> None:
-        """Write once a minute when sessions and tokens were used, and forget those that have ended, until cancelled."""
+        """Write once a minute when sessions and tokens were used, forget those that have ended, and check the log."""
         while True:
             await asyncio.sleep(_TENDED_EVERY_S)
             try:
@@ -163,6 +165,8 @@ class People:
     def _keep_seen(self) -> None:
         self.sessions.keep_seen()
         self.tokens.keep_seen()
+        if not (checked := self.chain.look().check).holds:
+            self.log.doubt = checked.words
 
 
 def _act(name: str, by: From, act: str) -> Act:

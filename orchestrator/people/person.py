@@ -39,12 +39,21 @@ class How(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Who asks. ``session_id`` names the session or the token by which he was recognised; it is no secret."""
+    """Who asks. ``session_id`` names the session or the token by which he was recognised; it is no secret.
+
+    ``by_token``: the session was begun with a token, such as that of a wall display, and changes nothing of its person.
+    """
 
     name: str
     role: Role
     how: How
     session_id: str | None = None
+    by_token: bool = False
+
+    @property
+    def has_password(self) -> bool:
+        """Whether he has signed in with his password."""
+        return self.how is How.SESSION and not self.by_token
 
 
 # Who holds the token file of this machine: his orders say themselves who gives them.

@@ -25,7 +25,8 @@ class Right:
 
     ``role``: the least that may, None for everybody. ``act``: the word of the audit log for an order. ``named_by``: the
     value of an order in which the name of its person stands. ``is_page``: who is not signed in is led to the sign-in.
-    ``is_form``: it takes a form of a page, with the token of that page. ``needs_session``: not by a personal token.
+    ``is_form``: it takes a form of a page, with the token of that page. ``needs_session``: for who has signed in with a
+    password, and for no token.
     """
 
     method: str
@@ -53,9 +54,9 @@ def _pages(*templates: str, role: Role | None = Role.VIEWER) -> Iterator[Right]:
         yield Right("GET", template, role, is_page=role is not None)
 
 
-def _forms(*templates: str, role: Role | None = Role.VIEWER) -> Iterator[Right]:
+def _forms(*templates: str, role: Role | None = Role.VIEWER, needs_session: bool = False) -> Iterator[Right]:
     for template in templates:
-        yield Right("POST", template, role, is_form=True)
+        yield Right("POST", template, role, is_form=True, needs_session=needs_session)
 
 
 def _people() -> Iterator[Right]:
@@ -84,22 +85,24 @@ RIGHTS: tuple[Right, ...] = (
     *_pages("/", "/rack", "/runs", "/runs/{...}", "/compare", "/recipes", "/recipes/{...}", "/cells", "/cells/{...}"),
     *_pages("/launch", "/launch/{...}", "/log", "/me", "/docs"),
     *_pages("/people", role=Role.ADMIN),
-    *_forms("/act/sign-out", "/act/me/{...}"),
-    *_forms("/act/people/{...}", "/act/people", role=Role.ADMIN),
+    *_forms("/act/sign-out"),
+    *_forms("/act/me/{...}", needs_session=True),
+    *_forms("/act/people/{...}", "/act/people", role=Role.ADMIN, needs_session=True),
     *_forms("/act/{...}", role=Role.OPERATOR),
     # Questions.
     *_questions("/openapi.json", "/instruments", "/channels", "/channels/{}", "/status", "/preflight", "/notices"),
     *_questions("/runs", "/runs/{}", "/runs/{}/origin", "/runs/{}/samples", "/runs/{}/steps", "/runs/{}/cycles"),
     *_questions("/runs/{}/spectra", "/runs/{}/measurements", "/runs/{}/events", "/runs/{}/deviations"),
     *_questions("/runs/{}/series", "/rack", "/events", "/deviations", "/live", "/live/schema", "/recipes", "/cells"),
-    *_questions("/runs/{}/notes", "/runs/{}/file", "/runs/{}/file/progress", "/picture"),
-    *_questions("/mqtt/schemas", "/mqtt/schemas/{}"),
-    *_questions("/preflight", "/recipes/opened", method="POST"),
+    *_questions("/mqtt/schemas", "/mqtt/schemas/{}", "/picture", "/runs/{}/file", "/runs/{}/file/progress"),
+    *_questions("/runs/{}/notes"),
+    *_questions("/preflight", "/recipes/opened", "/runs/check", "/runs/batch/check", method="POST"),
     # Orders.
     *_orders(("/runs", "start"), ("/runs/{}/stop", "stop"), ("/runs/{}/hold", "hold"), ("/runs/{}/resume", "resume")),
     *_orders(("/runs/{}/mounted", "mounted"), ("/runs/{}/acknowledge", "acknowledge"), ("/rack/stop", "rack_stop")),
-    *_orders(("/channels/{}/stop", "channel_stop"), ("/channels/{}/empty", "empty"), ("/runs/{}/notes", "note")),
+    *_orders(("/channels/{}/stop", "channel_stop"), ("/channels/{}/empty", "empty")),
     *_orders(("/needs/{}/put-off", "put_off"), ("/notices/acknowledge", "notices"), ("/channels/{}/lamp", "lamp")),
+    *_orders(("/runs/batch", "start_several"), ("/runs/{}/notes", "note")),
     *_orders(("/channels/{}/claim", "claim"), named_by="owner"),
     Right("DELETE", f"{API}/channels/{{}}/claim", Role.OPERATOR, "release", "owner"),
     *_people(),
@@ -117,7 +120,7 @@ class NotListed(Exception):
 def right_of(method: str, path: str) -> Right:
     """Return the line of the table for a request; a HEAD is a GET. Raises NotListed."""
     method = "GET" if method == "HEAD" else method
-    found = [right for right, pattern in _PATTERNS if pattern.fullmatch(path)]
+    found = [*_PLAIN.get(path, ()), *(right for right, pattern in _PATTERNS if pattern.fullmatch(path))]
     for right in found:
         if right.method == method:
             return right
@@ -137,4 +140,6 @@ def pattern_of(template: str) -> re.Pattern[str]:
     return re.compile("".join(kinds.get(part) or re.escape(part) for part in parts))
 
 
-_PATTERNS = tuple((right, pattern_of(right.template)) for right in RIGHTS)
+# Most requests are for an address without parts, and there are a hundred lines.
+_PLAIN = {right.template: tuple(it for it in RIGHTS if it.template == right.template) for right in RIGHTS}
+_PATTERNS = tuple((right, pattern_of(right.template)) for right in RIGHTS if "{" in right.template)

@@ -108,7 +108,8 @@ class Sessions:
         if is_use:
             self._seen[row["id"]] = now
         role = Role(row["role"])
-        return Person(row["name"], role.at_most(Role(row["most"])) if row["most"] else role, How.SESSION, row["id"])
+        least = role.at_most(Role(row["most"])) if row["most"] else role
+        return Person(row["name"], least, How.SESSION, row["id"], by_token=row["token"] is not None)
 
     def of(self, name: str) -> list[Session]:
         """Return a person's sessions, the last used first. Raises FileUnusable."""
@@ -138,7 +139,7 @@ class Sessions:
             change.write(sql, now, now - IDLE_S)
 
     def csrf_token(self, session_id: str) -> str:
-        """Return what a form of this session brings, so that no other page can send it. Raises FileUnusable."""
+        """Return what a form of a page of this session brings, and no other page can send. Raises FileUnusable."""
         if self._csrf_key is None:
             self._csrf_key = bytes(self._file.rows("SELECT value FROM secret WHERE name = 'csrf'")[0]["value"])
         return hmac.digest(self._csrf_key, b"form of session " + session_id.encode(), "sha256").hex()

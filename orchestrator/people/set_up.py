@@ -51,7 +51,9 @@ def set_up_link(url: str, code: str) -> str:
 
 
 def _used() -> NotRecognised:
-    return NotRecognised("this link was used, or is older than a day: 'cellrig people set-up-link' makes a new one")
+    return NotRecognised(
+        "this link was used, or is older than a day: 'cellrig people set-up-link' makes a new one", "people_error.link"
+    )
 
 
 def first_link(store: Path, url: str) -> str | None:

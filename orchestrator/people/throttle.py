@@ -27,6 +27,11 @@ class Buckets:
         self._rate_hz, self._burst, self._clock = rate_hz, burst, clock
         self._kept: OrderedDict[str, tuple[float, float]] = OrderedDict()
 
+    @property
+    def kept(self) -> int:
+        """The number of keys that are remembered."""
+        return len(self._kept)
+
     def take(self, key: str) -> float:
         """Take one; return 0 if there was one, else the seconds until there is."""
         now = self._clock()
@@ -63,6 +68,7 @@ class SignInDelay:
                 raise TooManyAttempts(
                     f"too many sign-ins have failed: try again in {wait_s:.0f} s{locked * (attempts >= _LOCKED_AFTER)}",
                     wait_s,
+                    "people_error.locked" if attempts >= _LOCKED_AFTER else "people_error.wait",
                 )
             if attempts == 0:
                 change.write("DELETE FROM failure WHERE last_unix_s < ?", now - _FORGOTTEN_S)

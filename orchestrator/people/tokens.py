@@ -47,16 +47,23 @@ class Tokens:
         """Make a token for a person, to be shown once. Raises WrongInput, NotAllowed, NoSuchPerson, FileUnusable."""
         label = " ".join(label.split())
         if not 0 < len(label) <= _LABEL or not label.isprintable():
-            raise WrongInput(f"say what the token is for, in up to {_LABEL} characters")
+            raise WrongInput(
+                f"say what the token is for, in up to {_LABEL} characters", "people_error.token_label", most=_LABEL
+            )
         if not 0 < days <= LONGEST_DAYS:
-            raise WrongInput(f"a token lasts up to {LONGEST_DAYS} days, not {days:g}")
+            raise WrongInput(
+                f"a token lasts up to {LONGEST_DAYS} days, not {days:g}", "people_error.token_days", most=LONGEST_DAYS
+            )
         secret, now = new_secret(TOKEN_BEGINS), self._clock()
         with self._file.change() as change:
             change.write("DELETE FROM token WHERE ends_unix_s <= ?", now)
             if not (rows := change.rows("SELECT role FROM person WHERE name = ?", name)):
                 raise NoSuchPerson(f"there is nobody called {name[:64]!r}")
             if not Role(rows[0]["role"]).covers(role):
-                raise NotAllowed(f"{name} is {rows[0]['role']}: a token of his is at most that, not {role}")
+                raise NotAllowed(
+                    f"{name} is {rows[0]['role']}: a token of his is at most that, not {role}",
+                    "people_error.token_role",
+                )
             if change.rows("SELECT count(*) AS n FROM token WHERE name = ?", name)[0]["n"] >= _MOST_EACH:
                 raise NotAllowed(f"{name} has {_MOST_EACH} tokens; remove one first")
             sql = "INSERT INTO token VALUES (?, ?, ?, ?, ?, ?, ?, NULL)"

@@ -46,11 +46,13 @@ class ClockWatch:
             status, records = statuses[run.request.channel], run.records
             if records is None or records.last is None or records.stored < status.record_count:
                 continue
-            # Steps may have shorter intervals of their own, never none.
-            every_s = records.segment.record.every_s if status.state is ChannelState.WORKING else None
-            every_s = max(every_s, self._tester.records_every_s) if every_s else None
+            # A step may have a longer interval of its own, as a storage has: its newest record may be that old.
+            intervals_s = (records.segment.record.every_s, records.interval_s)
+            every_s = inf
+            if status.state is ChannelState.WORKING and all(intervals_s):
+                every_s = max(self._tester.records_every_s, *(one or 0.0 for one in intervals_s))
             key = (run.run_id, records.test)
-            found = self._judge.feed(key, asked_unix_s, heard_unix_s, records.last.unix_time_s, every_s or inf)
+            found = self._judge.feed(key, asked_unix_s, heard_unix_s, records.last.unix_time_s, every_s)
             if found is not None:
                 self._found.append((found, heard_unix_s, runs))
                 self._last = f"the clock of {self._tester.name}: {found.message}", heard_unix_s

@@ -27,8 +27,10 @@ from orchestrator.api.live_stream import TooManyClients
 from orchestrator.api.makers import CannotMake, Makers, NothingThere
 from orchestrator.api.places import Places
 from orchestrator.api.query_keys import only_known_keys
+from orchestrator.api.recording import OrderRefused
 from orchestrator.api.refusals import Refusals
 from orchestrator.api.run_traces import RunTraces
+from orchestrator.api.signed_in import Cookie
 from orchestrator.dashboard.app import Errors, new_pages
 from orchestrator.dashboard.assets import Assets
 from orchestrator.dashboard.pages import HEADERS as PAGE_HEADERS
@@ -45,10 +47,10 @@ from orchestrator.rack.claims import NoSuchThing
 from orchestrator.store import RunArchived, StoreError
 from orchestrator.web import people_routes, person_routes
 from orchestrator.web.control_link import ControlLink, ControlSilent
-from orchestrator.web.door import Cookie, PeopleDoor
+from orchestrator.web.door import PeopleDoor
 from orchestrator.web.live_fan import LiveFan
 from orchestrator.web.loopback_client import Answer
-from orchestrator.web.orders import OrderRefused, Orders
+from orchestrator.web.orders import Orders
 from orchestrator.web.rack_feed import RackFeed
 from orchestrator.web.rack_stream import RackStream, as_json
 from orchestrator.web.reading import KeptAnswers, Reading
@@ -98,6 +100,7 @@ _SHOWN: Errors = (
     (StoreError, 503, "error.store"),
     (ControlSilent, 503, "error.silent"),
     (OrderRefused, 403, "order.refused"),
+    (FileUnusable, 503, "error.people"),
 )
 
 _App = Callable[[Scope, Receive, Send], Awaitable[None]]
@@ -181,11 +184,15 @@ class WebApp:
 
     def _with_troubles(self, path: str, said: Answer) -> Answer:
         """Say in the status of the rack that the audit log takes nothing."""
-        trouble = self._people.log.trouble if self._people is not None else self._unusable
-        if path != _STATUS_PATH or not trouble or said.status != 200:
+        log = self._people.log if self._people is not None else None
+        trouble, doubt = (log.trouble, log.doubt) if log is not None else (self._unusable, "")
+        if path != _STATUS_PATH or not (trouble or doubt) or said.status != 200:
             return said
         status = json.loads(said.body)
-        status["troubles"].append(f"who orders what cannot be written down, so that only stops are taken: {trouble}")
+        if trouble:
+            status["troubles"].append(f"who orders what cannot be written down, so that only stops go: {trouble}")
+        if doubt:
+            status["troubles"].append(doubt)
         return Answer(said.status, said.headers, json.dumps(status).encode())
 
     def _greeting(self) -> dict[str, object]:

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import asyncio
 import hmac
-from dataclasses import dataclass
 from http import HTTPStatus
-from urllib.parse import parse_qs, quote
+from urllib.parse import quote
 
 from orchestrator.api import browser
 from orchestrator.api.access import Headers, Refusal, Scope, target_of
+from orchestrator.api.forms import CSRF, form_values, local_path
 from orchestrator.api.places import Kind, kind_of
+from orchestrator.api.signed_in import Cookie
 from orchestrator.people.errors import FileUnusable
 from orchestrator.people.people import People
 from orchestrator.people.person import MACHINE, How, Person
@@ -24,37 +25,13 @@ from orchestrator.people.secret_ids import TOKEN_BEGINS
 from orchestrator.people.throttle import Buckets, address_key
 
 PAGE_HEADER = "x-cellrig"
-CSRF = "csrf"
 _SAFE = frozenset({"GET", "HEAD"})
-# Requests in a second, and at once: of a person in all his windows, and of an address that nobody has signed in from,
-# which also loads what pages are drawn with.
-_PERSON_HZ, _PERSON_AT_ONCE = 30.0, 200.0
+# Requests in a second, and at once: of a person in all his windows, and of an address from which nobody has signed in.
+_PERSON_HZ, _PERSON_AT_ONCE = 50.0, 400.0
 _ADDRESS_HZ, _ADDRESS_AT_ONCE = 50.0, 400.0
+# What pages are drawn with is in memory, and is kept by browsers: fifty that open at once ask for it together.
+_UNCOUNTED = "/static/"
 _NO_FORM = "this form is older than your sign-in, or no page of cellrig has sent it: load the page anew and send again"
-
-
-@dataclass(frozen=True, slots=True)
-class Cookie:
-    """The cookie of sessions of one service. Browsers keep cookies of all ports of a machine together."""
-
-    port: int
-    is_secure: bool
-
-    @property
-    def name(self) -> str:
-        """Its name; with the prefix browsers take it by TLS only, and of this host only."""
-        return f"{'__Host-' if self.is_secure else ''}cellrig-{self.port}"
-
-    def given(self, headers: Headers) -> str:
-        """Return the secret that a browser has sent; empty without one, or with two."""
-        pairs = [part.strip().partition("=") for part in (headers.only("cookie", 400) or "").split(";")]
-        values = [value for name, _, value in pairs if name == self.name]
-        return values[0] if len(values) == 1 else ""
-
-    def setting(self, secret: str, lasts_s: float) -> str:
-        """Return the header that lets a browser keep a secret; an empty one lets it forget."""
-        secure = "; Secure" if self.is_secure else ""
-        return f"{self.name}={secret}; Path=/; Max-Age={int(lasts_s)}; HttpOnly; SameSite=Strict{secure}"
 
 
 class PeopleDoor:
@@ -129,8 +106,9 @@ class PeopleDoor:
             raise Refusal(503, f"nobody can be recognised: {err}; the token of this machine serves as before") from err
 
     def _check_rate(self, scope: Scope, person: Person | None) -> None:
+        is_free = scope["method"] in _SAFE and scope["path"].startswith(_UNCOUNTED)
         # A stop is never too much.
-        if person is MACHINE or kind_of(scope["method"], scope["path"]) is Kind.STOP:
+        if is_free or person is MACHINE or kind_of(scope["method"], scope["path"]) is Kind.STOP:
             return
         if person is None:
             address = str((scope.get("client") or ("",))[0])
@@ -142,32 +120,14 @@ class PeopleDoor:
             raise Refusal(429, "too many requests at once: ask again in a second", headers=after)
 
 
-def form_values(body: bytes) -> dict[str, str]:
-    """Return the values of a form; of a name that stands there twice the last. Raises Refusal."""
-    try:
-        found = parse_qs(body.decode("utf-8"), keep_blank_values=True, max_num_fields=200, strict_parsing=bool(body))
-    except (ValueError, UnicodeDecodeError):
-        raise Refusal(422, "this is no form", body_is_read=True) from None
-    return {name: values[-1] for name, values in found.items()}
-
-
-def local_path(path: str) -> str:
-    """Return a path on this service as it was given, and the first page for anything else.
-
-    >>> local_path("/runs/R000007?x=cycle"), local_path("//evil.example/"), local_path("https://evil.example/")
-    ('/runs/R000007?x=cycle', '/', '/')
-    """
-    is_local = path.startswith("/") and not path.startswith("//")
-    return path if is_local and path.isprintable() and path.isascii() and "\\" not in path else "/"
-
-
 def _sign_in_first(scope: Scope, *, is_page: bool) -> Refusal:
     if is_page:
         to = f"{SIGN_IN_PAGE}?next={quote(local_path(target_of(scope)), safe='/')}"
         return Refusal(HTTPStatus.SEE_OTHER, "sign in first", headers={"location": to})
     if browser.is_for_browsers(scope["method"], scope["path"]):
         return Refusal(401, browser.NEEDED, asks=True)
-    return Refusal(401, f"sign in first ({SIGN_IN_PAGE}), or send a token: Authorization: Bearer TOKEN")
+    # A window whose session has ended asks on and on.
+    return Refusal(401, f"sign in first ({SIGN_IN_PAGE}), or send a token: Authorization: Bearer TOKEN", asks=True)
 
 
 def _not_there(err: NotListed) -> Refusal:
@@ -181,7 +141,7 @@ def _check_right(person: Person, right: Right) -> None:
     who = person.name or "the token of this machine"
     if right.role is not None and not person.role.covers(right.role):
         raise Refusal(403, f"this needs the role {right.role}, and {who} is {person.role}: ask an admin")
-    if right.needs_session and person.how is not How.SESSION:
+    if right.needs_session and not person.has_password:
         way = "on the rig's machine 'cellrig people' does it" if person is MACHINE else "sign in with your password"
         raise Refusal(403, f"this is for a person who is signed in, not for a token: {way}")
 

@@ -7,12 +7,13 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
 
+from orchestrator.api.signed_in import asker_of, people_of
 from orchestrator.people.accounts import Account
 from orchestrator.people.audit_check import check_file
 from orchestrator.people.audit_entry import Entry
 from orchestrator.people.people import People
 from orchestrator.web import people_models as models
-from orchestrator.web.person_routes import asker_of, made_token, people_of, sessions_now, tokens_now
+from orchestrator.web.person_routes import made_token, sessions_now, tokens_now
 
 router = APIRouter()
 

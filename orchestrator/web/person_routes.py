@@ -7,44 +7,13 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
-from orchestrator.api.access import PERSON, Headers
+from orchestrator.api.signed_in import asker_of, from_of, let_in, let_out, people_of
 from orchestrator.people.changes import Asker
-from orchestrator.people.people import From, People
+from orchestrator.people.people import People
 from orchestrator.people.person import MACHINE, How, Person
-from orchestrator.people.sessions import LONGEST_S
 from orchestrator.web import people_models as models
-from orchestrator.web.door import Cookie
 
 router = APIRouter()
-
-
-def people_of(request: Request) -> People:
-    """Return the people of the application."""
-    people: People = request.app.state.people
-    return people
-
-
-def asker_of(request: Request) -> Asker:
-    """Return who asks."""
-    person: Person = request.scope.get(PERSON) or MACHINE
-    return Asker(person, _address(request), request.method, request.url.path)
-
-
-def from_of(request: Request) -> From:
-    """Return where a sign-in comes from."""
-    cookie: Cookie = request.app.state.cookie
-    browser = request.headers.get("user-agent", "")
-    return From(_address(request), browser, cookie.given(Headers(request.scope)), request.url.path)
-
-
-def _address(request: Request) -> str:
-    return request.client.host if request.client is not None else ""
-
-
-def _begun(request: Request, response: Response, secret: str) -> None:
-    cookie: Cookie = request.app.state.cookie
-    response.headers["set-cookie"] = cookie.setting(secret, LONGEST_S)
-    response.headers["cache-control"] = "no-store"
 
 
 def me_of(people: People, person: Person) -> models.Me:
@@ -58,7 +27,7 @@ async def sign_in(order: models.SignInOrder, request: Request, response: Respons
     """Begin a session; the cookie of the answer is its secret."""
     people = people_of(request)
     secret = await people.sign_in(order.name, order.password, from_of(request))
-    _begun(request, response, secret.text)
+    let_in(request, response, secret.text)
     return _me_now(people, secret.text)
 
 
@@ -67,7 +36,7 @@ async def set_up(order: models.SetUpOrder, request: Request, response: Response)
     """Make the first admin, once, and begin a session."""
     people = people_of(request)
     secret = await people.set_up(order.code, order.name, order.password, from_of(request))
-    _begun(request, response, secret.text)
+    let_in(request, response, secret.text)
     return _me_now(people, secret.text)
 
 
@@ -80,8 +49,7 @@ def _me_now(people: People, secret: str) -> models.Me:
 async def sign_out(request: Request, response: Response) -> None:
     """End the session of who asks."""
     await asyncio.to_thread(people_of(request).changes.sign_out, asker_of(request))
-    cookie: Cookie = request.app.state.cookie
-    response.headers["set-cookie"] = cookie.setting("", 0)
+    let_out(request, response)
 
 
 @router.get("/me")
@@ -94,7 +62,7 @@ async def me(request: Request) -> models.Me:
 async def own_password(order: models.OwnPasswordOrder, request: Request, response: Response) -> None:
     """Change one's own password; all other sessions end, and this one has another secret."""
     secret = await asyncio.to_thread(people_of(request).changes.own_password, asker_of(request), order.old, order.new)
-    _begun(request, response, secret.text)
+    let_in(request, response, secret.text)
 
 
 @router.post("/me/language", status_code=204)

@@ -17,12 +17,12 @@ from orchestrator.api.http_server import http_server
 from orchestrator.api.parent_link import ParentLink, Word
 from orchestrator.api.places import Bounds, Places
 from orchestrator.api.refusals import Refusals
+from orchestrator.api.signed_in import Cookie
 from orchestrator.bench.service_settings import ServiceSettings
 from orchestrator.people.errors import FileUnusable
 from orchestrator.people.people import People
 from orchestrator.web.app import SignIn, WebApp, guarded
 from orchestrator.web.child_life import ChildLife
-from orchestrator.web.door import Cookie
 from orchestrator.web.live_fan import LiveFan
 from orchestrator.web.rack_feed import RackFeed
 from orchestrator.web.reading import Reading

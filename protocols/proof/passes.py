@@ -81,7 +81,7 @@ def _only_voltage(step: RecordedStep) -> bool:
 
 def _follows(before: Segment, segment: CyclingSegment) -> bool:
     """Tell whether the cell comes to a segment as the one before it has left it, at the voltage of its last step."""
-    if not isinstance(before, CyclingSegment) or before.ends or segment.prompt is not None:
+    if not isinstance(before, CyclingSegment) or before.host_may_end or segment.prompt is not None:
         return False
     if before.temperature != segment.temperature or not segment.steps:
         return False

@@ -18,7 +18,7 @@ from protocols.branches import HostEnd, StepEnd
 from protocols.by_identity import Same
 from protocols.cell import SYMMETRIC, Cell, CellKind, kind_defaults
 from protocols.execution_order import Leaf, Node, nest
-from protocols.measured_amounts import MeasuredAmount
+from protocols.measured_amounts import MeasuredRange
 from protocols.normalised import capacity_mah
 from protocols.program import (
     CellFacts,
@@ -48,7 +48,7 @@ _ROUNDED = Fraction(1_000_000_001, 1_000_000_000)
 _MEASURED_TIMES = 3
 
 
-_Key = tuple[Same[tuple[Step, ...]], Limits, tuple[HostEnd, ...], float | None, bool, tuple[MeasuredAmount, ...]]
+_Key = tuple[Same[tuple[Step, ...]], Limits, tuple[HostEnd, ...], float | None, bool, tuple[MeasuredRange, ...]]
 _Steps = tuple[tuple[Node, ...], dict[int, Effect], Effect]
 
 
@@ -80,7 +80,7 @@ class _Prover:
     def __init__(self, program: Program) -> None:
         self._program = program
         self._several = len(program.segments) > 1
-        different = {(id(it.steps), it.measured): it for it in program.cycling}.values()
+        different = {(id(it.steps), it.measured_ranges): it for it in program.cycling}.values()
         extremes = [one for segment in different for one in segment.extremes]
         currents = [step.largest_a or 0.0 for segment in extremes for _, step in powered(segment.steps)]
         self._largest_a = max(currents, default=0.0)
@@ -263,7 +263,7 @@ class _Prover:
 
 def _key(segment: CyclingSegment) -> _Key:
     least_ohm, may_end = segment.guards.resistance_low_ohm, segment.host_may_end
-    return Same(segment.steps), segment.limits, segment.ends, least_ohm, may_end, segment.measured
+    return Same(segment.steps), segment.limits, segment.ends, least_ohm, may_end, segment.measured_ranges
 
 
 def _nested(where: str, segment: CyclingSegment) -> tuple[Node, ...]:
