@@ -34,7 +34,8 @@ function named(picture, panel) {
     // Of a run's several quantities the last one bears its name.
     const isLast = panel.lines.findLast((one) => one.run === line.run && one.name === line.name) === line;
     const end = panel.lines.length < 2 || !line.name ? "" : picture.runs.length > 1 ? (isLast ? line.name : "") : apart ? word : line.name;
-    return { ...line, end };
+    const say = (text) => text.replace(/cycle (\d+)/, (_, cycle) => t("chart.cycle", { cycle }));
+    return { ...line, name: say(line.name), end: say(end) };
   });
 }
 
