@@ -77,6 +77,9 @@ async def test_channel_taken_meanwhile_is_told_on_the_page_and_nothing_waits(pag
     assert "21-1-3 is busy with R000001 (lot7-12)" in html
     assert "nothing was ordered" in html
     assert 'name="act" value="start"' not in html
+    chinese = html_text.unescape(await pages.post("/act/launch?lang=zh", form, 409))
+    assert "未启动" in chinese
+    assert "21-1-3 正在测试 lot7-12" in chinese
     assert len(pages.client.service.runs) == 1
 
 

@@ -59,6 +59,7 @@ async def act_launch(request: Request) -> Response:
         if told.is_good:
             return _seen_at(f"{PATH}?{urlencode({'started': told.body['run_id']})}")
         refusal = told.error
+        checked = await _checked(request, form, known)
     named = await recipes(request.app.state.stored(), _USED)
     return _page(request, form, named, known, checked, refusal=refusal, unconfirmed=missing, status=409)
 
