@@ -178,6 +178,12 @@ def _chosen(request: Request, name: str, of: tuple[str, ...]) -> str:
     return ""
 
 
-def _navigation(request: Request, role: str) -> list[Entry]:
+def pages_there(request: Request) -> frozenset[str]:
+    """Return the addresses of the pages that there are; a router that was included hides its own in the list."""
     there: frozenset[str] = getattr(request.app.state, "paths", frozenset())
+    return there
+
+
+def _navigation(request: Request, role: str) -> list[Entry]:
+    there = pages_there(request)
     return [entry for entry in NAVIGATION if entry.path in there and (entry.least_role == "viewer" or role == "admin")]

@@ -30,8 +30,13 @@ class Speaker:
         words = Words.load()
         if not words.has(code) or not placeholders(words.text(self.lang, code)) <= set(values):
             return str(told.get("text") or values.get("name") or "")
+        # A step has its direction in its word.
+        sizes = code.startswith("step.")
         shown = {
-            name: numbers.amount(name, value, self.zone, self.lang, self.now_unix_s) for name, value in values.items()
+            name: numbers.amount(
+                name, abs(value) if sizes and isinstance(value, float) else value, self.zone, self.lang, self.now_unix_s
+            )
+            for name, value in values.items()
         }
         return self.t(code, **shown)
 

@@ -27,6 +27,7 @@ from orchestrator.api.live_stream import TooManyClients
 from orchestrator.api.makers import CannotMake, Makers, NothingThere
 from orchestrator.api.places import Places
 from orchestrator.api.query_keys import only_known_keys
+from orchestrator.api.recording import OrderRefused
 from orchestrator.api.refusals import Refusals
 from orchestrator.api.run_traces import RunTraces
 from orchestrator.api.signed_in import Cookie
@@ -49,7 +50,7 @@ from orchestrator.web.control_link import ControlLink, ControlSilent
 from orchestrator.web.door import PeopleDoor
 from orchestrator.web.live_fan import LiveFan
 from orchestrator.web.loopback_client import Answer
-from orchestrator.web.orders import OrderRefused, Orders
+from orchestrator.web.orders import Orders
 from orchestrator.web.rack_feed import RackFeed
 from orchestrator.web.rack_stream import RackStream, as_json
 from orchestrator.web.reading import KeptAnswers, Reading

@@ -53,7 +53,7 @@ export function age(s) {
   return whole >= MINUTE_S ? t("age.minutes", { minutes: Math.floor(whole / MINUTE_S) }) : t("age.seconds", { seconds: whole });
 }
 
-const AMOUNTS = [["_v", 4, "V", 1], ["_a", 4, "mA", 1e3], ["_ohm", 3, "Ω", 1], ["_w", 4, "mW", 1e3], ["_ah", 4, "mAh", 1e3]];
+const AMOUNTS = [["_v", 4, "V", 1], ["_a", 4, "mA", 1e3], ["_ohm", 3, "Ω", 1], ["_w", 4, "mW", 1e3], ["_ah", 4, "mAh", 1e3], ["_ma", 4, "mA", 1], ["_h", 4, "h", 1]];
 
 // A value of a sentence, by the unit at the end of its name.
 export function amount(name, value, zone = "UTC", now) {

@@ -10,7 +10,11 @@ export function sentence(told) {
   const values = told.values ?? {};
   if (!has(told.code) || !isWhole(told.code, values)) return told.text || values.name || "";
   const shown = {};
-  for (const [name, value] of Object.entries(values)) shown[name] = amount(name, value, live.rig.zone, live.now());
+  for (const [name, value] of Object.entries(values)) {
+    // A step has its direction in its word.
+    const size = told.code.startsWith("step.") && typeof value === "number" ? Math.abs(value) : value;
+    shown[name] = amount(name, size, live.rig.zone, live.now());
+  }
   return t(told.code, shown);
 }
 
