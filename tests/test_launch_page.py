@@ -137,6 +137,8 @@ async def test_repeat_with_half_the_current_is_one_field_and_a_cell(pages: Pages
     assert f"Repeat {first['run_id']} with" in html
     assert 'value="0.2 mA/cm2"' in html
     assert hidden(html, "like_recipe") == "li-li-0.2"
+    assert "0.157\xa0mA" in html
+    assert hidden(html, "check_id") == "", "no cell is named yet"
     like = {"like": first["run_id"], "like_recipe": "li-li-0.2", "facts": "like", CURRENT: "0.1 mA/cm2"}
     form = await filled(pages, **like)
     await pages.post("/act/launch", form)
