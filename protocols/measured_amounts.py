@@ -77,6 +77,11 @@ class MeasuredAmount:
             return f"the capacity of cycle {self.of_cycle}"
         return f"the charge of step {self.of_step} of segment {(self.of_segment or 0) + 1}"
 
+    @property
+    def part(self) -> str:
+        """How large a part of that it is: ``10 %`` of a charge, ``0.3333 C`` of it as a rate."""
+        return f"{self.factor:.4g} C" if self.key is AmountKey.CURRENT else f"{self.factor * 100:.4g} %"
+
     def words(self, value: float) -> str:
         """Give a value of it in words: ``current 0.3 mA``."""
         unit = "mA" if self.key is AmountKey.CURRENT else "mAh"
