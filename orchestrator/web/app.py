@@ -20,6 +20,7 @@ from orchestrator.api import (
     series,
     stored_routes,
     trace_routes,
+    version_routes,
 )
 from orchestrator.api.access import BODY, PASS_ON, Guard, Message, Receive, Scope, Send, target_of
 from orchestrator.api.application import Statuses, answer, new_application
@@ -286,8 +287,8 @@ def _stored_pages(fan: LiveFan, reading: Reading, state: Snapshots, feed: RackFe
         return Response(said.body, said.status, media_type="application/json")
 
     app.get(HEALTH, dependencies=known)(health)
-    routes = (trace_routes, stored_routes, series, picture_routes, live_routes, origins, schema_routes, notice_routes)
-    for router in (module.router for module in routes):
+    reads = (trace_routes, stored_routes, series, picture_routes, live_routes, origins, schema_routes, notice_routes)
+    for router in (module.router for module in (*reads, version_routes)):
         app.include_router(router, prefix=browser.API, dependencies=known)
     return app
 

@@ -32,7 +32,7 @@ _STOP_WAITS_S = 0.5
 # What of an order is told in the log: no text of a recipe, and nothing that could be a secret.
 _SAID = (
     *("recipe", "cell", "channel", "label", "like", "set", "mounted", "same_cell", "queue", "accept_voltage"),
-    *("confirm_implausible", "second_person", "duration_s", "owner", "what", "on", "reason", "until", "run_id", "text"),
+    *("confirm_implausible", "second_person", "duration_s", "owner", "what", "on", "reason", "until", "run_id", "text", "base_version"),
 )
 _LONGEST = 200
 _CHANNELS_TOLD = 1000
