@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from orchestrator.clock.virtual import run_virtual
 from orchestrator.store import FileKind, StoreError, Versions, VersionSaved, open_store
 from protocols.loading import cell_text, shipped_recipes
 from tests.api_client import Client, serving
@@ -174,10 +175,8 @@ def test_versions_are_there_after_a_restart_and_at_the_terminal(tmp_path: Path) 
             assert (await client.get("/recipes/mine"))["text"] == FIRST
             await client.post("/recipes/mine", saving(SECOND, 1), 201)
 
-    from orchestrator.clock.virtual import run_virtual
-
     run_virtual(main())
-    told = cellrig("recipe", "list", "--json", "--store", str(tmp_path / "cellrig.db"))
+    told = cellrig("recipe", "list", "--json", "--store", str(tmp_path / "cellrig.db")).stdout
     assert '"version": 2' in told
     assert told.index('"mine"') < told.index(f'"{shipped_recipes()[0]}"')
 

@@ -29,11 +29,12 @@ def checked_recipe(
 
     document = Document(RECIPE_FILE, text)
     problems: Sequence[RecipeProblem] = ()
-    name, plain, parameters = None, None, []
+    name, kinds, plain, parameters = None, [], None, []
     try:
         found = expansion_of(document)
         parameters = [models.ParameterItem.model_validate(one.as_dict()) for one in found.parameters]
-        name = recipe_of(document).name
+        recipe = recipe_of(document)
+        name, kinds = recipe.name, [kind.value for kind in recipe.for_kinds]
         plain = plain_text(found.root)
     except RecipeError as err:
         problems = err.problems
@@ -42,7 +43,7 @@ def checked_recipe(
         order = models.OrderParts(recipe_yaml=text, recipe_file=RECIPE_FILE, cell=cell)
         ahead = answer(planned(order, None, kept, by), None, [], [], now_unix_s)
     return models.CheckedRecipe(
-        **_told(text, "recipe", name, problems), parameters=parameters, plain=plain, ahead=ahead
+        **_told(text, "recipe", name, problems), kinds=kinds, parameters=parameters, plain=plain, ahead=ahead
     )
 
 

@@ -147,7 +147,7 @@ class WebApp:
         for state in (self._stored.state, self.pages.state):
             state.stored, state.control, state.orders, state.rack = reading, link, self._orders, rack
             state.people, state.cookie = self._people, sign_in.cookie if sign_in is not None else None
-            state.makers = self._makers
+            state.makers, state.silent = self._makers, ControlSilent
         self.pages.state.traces = self._stored.state.traces
         if sign_in is not None:
             for router in (people_routes.router, person_routes.router):

@@ -157,6 +157,7 @@ class TextCheck(BaseModel):
 class CheckedRecipe(TextCheck):
     """What is wrong in the text of a recipe, and what follows from it."""
 
+    kinds: Annotated[list[str], said("Kinds of cell that it is for; empty while something is wrong", ["li-li"])]
     parameters: Annotated[list[ParameterItem], said("What may be set of it", [])]
     plain: Annotated[str | None, said("Text of its plain steps; null where something is wrong", "name: mine\n...")]
     ahead: Annotated[
