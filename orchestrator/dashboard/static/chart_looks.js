@@ -15,7 +15,7 @@ export function colours(element) {
 
 export const colourOf = (palette, look) => palette.curves[look % LOOKS];
 // Curves with markers differ by these; from the eighth on colours come again, with another dash.
-const dashOf = (line) => DASHES[(line.points ? Math.floor(line.look / LOOKS) : line.look) % DASHES.length];
+const dashOf = (line) => line.y_axis.quantity.endsWith("-fit") ? [] : DASHES[(line.points ? Math.floor(line.look / LOOKS) : line.look) % DASHES.length];
 
 const SHAPES = [
   (c, x, y, r) => c.arc(x, y, r, 0, 2 * Math.PI),
