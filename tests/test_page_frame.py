@@ -29,6 +29,9 @@ async def test_every_answer_has_the_headers_that_keep_a_browser_from_harm(tmp_pa
             assert answer.status_code == status, path
             assert answer.headers["content-security-policy"].startswith("default-src 'self';")
             assert answer.headers["x-content-type-options"] == "nosniff"
+        refused = await rig.web.get("/rack", headers={"authorization": "Bearer no"})
+        assert refused.status_code == 401
+        assert refused.headers["content-security-policy"].startswith("default-src 'self';")
         api = await rig.web.get("/docs")
         assert api.headers["content-security-policy"].startswith("default-src 'none'")
 

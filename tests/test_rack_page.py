@@ -131,6 +131,29 @@ def test_hold_and_resume_by_keyboard_alone(screen: Screen) -> None:
         expect(page.locator("#needs")).not_to_contain_text(HELD)
 
 
+def test_what_can_wait_is_put_off_with_a_reason(screen: Screen) -> None:
+    """Without a reason nothing is put off; with one it leaves the list, and everybody sees who has put it off."""
+    screen.until(HELD, "running")
+    with screen.program as program:
+        program.post(f"/api/v1/runs/{screen.row(HELD)['run_id']}/hold", json={"by": "ada"})
+    with screen.page() as page:
+        tile(page, HELD, "holding")
+        need = page.locator("#needs-list .need", has_text=HELD)
+        need.locator(".act-later").click()
+        page.wait_for_timeout(DEAF_MS)
+        page.get_by_role("button", name="Tomorrow 8:00").click()
+        expect(page.locator("#later-why")).to_have_text("Say why it can wait.")
+        page.locator("#later-reason").fill("the oven cools down")
+        page.get_by_role("button", name="Tomorrow 8:00").click()
+        expect(need).to_have_count(0)
+        page.locator("#put-off summary").click()
+        expect(page.locator("#put-off")).to_contain_text("by operator until")
+        expect(page.locator("#put-off")).to_contain_text("the oven cools down")
+        tile(page, HELD).locator(".act-resume").click()
+        _choose(page, "Resume the test")
+        tile(page, HELD, "running")
+
+
 def test_trip_is_acknowledged_by_who_has_looked(screen: Screen) -> None:
     """A trip stands first in every window; without the tick nothing is acknowledged; then it is gone everywhere."""
     screen.start(SHORTED, "lot7-1", recipe_yaml=TRIPS)
