@@ -81,20 +81,17 @@ class ChannelEnvelope:
 
 def problems(program: Program, envelope: ChannelEnvelope) -> list[str]:
     """Give every reason, as a sentence, why a channel cannot or must not run a program; empty if it can."""
-    return list(_problems_before(Same(program), envelope))
+    return list(_problems(Same(program), envelope))
 
 
 @lru_cache(maxsize=32)
-def _problems_before(program: Same[Program], envelope: ChannelEnvelope) -> tuple[str, ...]:
+def _problems(same: Same[Program], envelope: ChannelEnvelope) -> tuple[str, ...]:
     """Judge the very same program once for channels that are alike: a rack has sixty-four."""
-    return tuple(_problems(program.value, envelope))
-
-
-def _problems(program: Program, envelope: ChannelEnvelope) -> list[str]:
+    program = same.value
     if not _is_finite(program):
-        return ["The program holds a value that is not a finite number; resolve its recipe again."]
+        return ("The program holds a value that is not a finite number; resolve its recipe again.",)
     if not program.segments:
-        return ["The program is empty."]
+        return ("The program is empty.",)
     found: list[_Reason] = []
     symmetric = program.cell.kind in SYMMETRIC
     # Passes of a loop that the host decides share their steps and limits: what is wrong with one is with all.
@@ -113,7 +110,7 @@ def _problems(program: Program, envelope: ChannelEnvelope) -> list[str]:
         found += _records(segment, steps, envelope)
         found += _resolutions(segment, steps, envelope)
         found += _flaws(segment, steps, drives, symmetric, segment is program.cycling[0])
-    return _sentences(found)
+    return tuple(_sentences(found))
 
 
 def size_problems(program: Program) -> list[str]:

@@ -30,6 +30,8 @@ from orchestrator.api import (
     stored_routes,
     told_errors,
     trace_routes,
+    version_routes,
+    writing_routes,
 )
 from orchestrator.api.access import BODY, LOOPBACK_HOSTS, Guard
 from orchestrator.api.application import Statuses, describe_answers, new_application
@@ -51,7 +53,9 @@ from protocols.errors import InputError
 API, OPENAPI = browser.API, browser.OPENAPI
 
 # They are asked with a body, and order nothing.
-_QUESTIONS = frozenset({f"{API}/{name}" for name in ("preflight", "runs/check", "runs/batch/check")})
+_QUESTIONS = frozenset(
+    {f"{API}/{name}" for name in ("preflight", "runs/check", "runs/batch/check", "recipes/check", "cells/check")}
+)
 _STATUS: Statuses = (
     (NoSuchThing, 404),
     (NothingThere, 422),
@@ -101,6 +105,7 @@ def build_routes(service: Service, live: LiveClients) -> FastAPI:
         origins.router,
         schema_routes.router,
         picture_routes.router,
+        version_routes.router,
     )
     reads = (
         trace_routes.router,
@@ -118,6 +123,7 @@ def build_routes(service: Service, live: LiveClients) -> FastAPI:
         notice_routes.orders,
         recipe_routes.router,
         note_routes.router,
+        writing_routes.router,
     )
     describe_answers((routes.open_router, *reads, *orders, commands.bodiless_router))
     known = [Depends(only_known_keys)]

@@ -46,6 +46,7 @@ _SAID = (
         "how_long",
         "text",
         "note",
+        "base_version",
     ),
 )
 _LONGEST, _CHANNELS_TOLD = 200, 1000

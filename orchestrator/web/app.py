@@ -20,6 +20,7 @@ from orchestrator.api import (
     series,
     stored_routes,
     trace_routes,
+    version_routes,
 )
 from orchestrator.api.access import BODY, PASS_ON, Guard, Message, Receive, Scope, Send, target_of
 from orchestrator.api.application import Statuses, answer, new_application
@@ -146,7 +147,7 @@ class WebApp:
         for state in (self._stored.state, self.pages.state):
             state.stored, state.control, state.orders, state.rack = reading, link, self._orders, rack
             state.people, state.cookie = self._people, sign_in.cookie if sign_in is not None else None
-            state.makers = self._makers
+            state.makers, state.silent = self._makers, ControlSilent
         self.pages.state.traces = self._stored.state.traces
         if sign_in is not None:
             for router in (people_routes.router, person_routes.router):
@@ -271,8 +272,8 @@ def _stored_pages(fan: LiveFan, reading: Reading, state: Snapshots, feed: RackFe
         return Response(said.body, said.status, media_type="application/json")
 
     app.get(HEALTH, dependencies=known)(health)
-    routes = (trace_routes, stored_routes, series, picture_routes, live_routes, origins, schema_routes, notice_routes)
-    for router in (module.router for module in routes):
+    reads = (trace_routes, stored_routes, series, picture_routes, live_routes, origins, schema_routes, notice_routes)
+    for router in (module.router for module in (*reads, version_routes)):
         app.include_router(router, prefix=browser.API, dependencies=known)
     return app
 

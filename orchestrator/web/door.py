@@ -56,7 +56,7 @@ class PeopleDoor:
                 raise _sign_in_first(scope, is_page=False) from None
             raise _not_there(err) from None
         if person is None and right.role is not None:
-            raise _sign_in_first(scope, is_page=right.is_page and method in _SAFE)
+            raise _sign_in_first(scope, is_page=right.is_page or right.is_form)
         if person is not None:
             _check_right(person, right)
         if method not in _SAFE and not has_token and (person is None or person.how is How.SESSION):
@@ -122,7 +122,9 @@ class PeopleDoor:
 
 def _sign_in_first(scope: Scope, *, is_page: bool) -> Refusal:
     if is_page:
-        to = f"{SIGN_IN_PAGE}?next={quote(local_path(target_of(scope)), safe='/')}"
+        # A form is not sent again by itself: who sent it sees the rack first.
+        there = local_path(target_of(scope)) if scope["method"] in _SAFE else "/"
+        to = f"{SIGN_IN_PAGE}?next={quote(there, safe='/')}"
         return Refusal(HTTPStatus.SEE_OTHER, "sign in first", headers={"location": to})
     if browser.is_for_browsers(scope["method"], scope["path"]):
         return Refusal(401, browser.NEEDED, asks=True)

@@ -15,14 +15,12 @@ from playwright.sync_api import BrowserContext, Page
 from playwright.sync_api import TimeoutError as NotInTime
 
 from tests.rack_screen import Screen, rack_screen
+from tests.screens.checks import LAYOUT, WATCHING
 from tests.screens.pages import Shot, told_shots, true_shots
 from tests.screens.prepared import admin, prepare
 from tests.screens.told import told_racks
 
 WIDTHS = {360: 740, 1366: 768, 1920: 1080}
-HERE = Path(__file__).parent
-LAYOUT = (HERE / "layout.js").read_text("utf-8")
-WATCHING = (HERE / "watching.js").read_text("utf-8")
 
 
 def main() -> int:

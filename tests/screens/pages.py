@@ -82,8 +82,8 @@ def told_shots(urls: Mapping[str, str]) -> list[Shot]:
     for name, url in urls.items():
         found.append(Shot(f"told-{name}", f"{url}/rack", role="", whole=name != "healthy"))
         found.append(Shot(f"told-{name}-wall", f"{url}/rack?wall=1", role="", whole=False))
-    found += [Shot(f"told-{name}-roomy", f"{urls[name]}/rack?view=roomy", role="") for name in _LONG]
-    found += [Shot(f"told-{name}-table", f"{urls[name]}/rack?view=table", role="") for name in _LONG]
+    found += [Shot(f"told-{name}-roomy", f"{urls[name]}/rack?view=roomy", role="") for name in _LONG if name in urls]
+    found += [Shot(f"told-{name}-table", f"{urls[name]}/rack?view=table", role="") for name in _LONG if name in urls]
     return found
 
 

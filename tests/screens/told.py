@@ -108,14 +108,14 @@ RACKS: dict[str, tuple[Sequence[str], int, str | None]] = {
 
 
 @contextmanager
-def told_racks(folder: Path) -> Iterator[dict[str, str]]:
-    """Serve the racks until the block is left; give their addresses by their names."""
+def told_racks(folder: Path, *names: str) -> Iterator[dict[str, str]]:
+    """Serve these racks, or all, until the block is left; give their addresses by their names."""
     loop, ready, is_over = asyncio.new_event_loop(), threading.Event(), asyncio.Event()
     urls: dict[str, str] = {}
 
     async def main() -> None:
         async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(_serve(folder / f"{name}.db", name, urls, is_over)) for name in RACKS]
+            tasks = [group.create_task(_serve(folder / f"{name}.db", name, urls, is_over)) for name in names or RACKS]
             while len(urls) < len(tasks):
                 await asyncio.sleep(0.05)
             ready.set()

@@ -49,6 +49,7 @@ export function left(s) {
 export function age(s) {
   if (!isNumber(s)) return NOT_MEASURED;
   const whole = Math.max(0, Math.trunc(s));
+  if (whole >= DAY_S) return t("age.days", { days: Math.floor(whole / DAY_S) });
   if (whole >= HOUR_S) return t("age.hours", { hours: Math.floor(whole / HOUR_S) });
   return whole >= MINUTE_S ? t("age.minutes", { minutes: Math.floor(whole / MINUTE_S) }) : t("age.seconds", { seconds: whole });
 }

@@ -1,6 +1,6 @@
 // Tells a code with its values as a sentence, as orchestrator/dashboard/sentences.py does.
 import * as live from "./live.js";
-import { age, amount, moment, NOT_MEASURED } from "./numbers.js";
+import { age, amount, moment } from "./numbers.js";
 import { has, t, text } from "./words.js";
 
 const isWhole = (code, values) => [...text(code).matchAll(/\{(\w+)\}/g)].every(([, name]) => Object.hasOwn(values, name));
@@ -27,9 +27,4 @@ export function needSentence(told) {
 
 export const momentOf = (unixS) => moment(unixS, live.rig.zone, live.now());
 
-// How old something is; of what is a day old, its moment.
-export function ageText(unixS) {
-  const old = live.ageOf(unixS);
-  if (old === null) return NOT_MEASURED;
-  return old >= 86400 ? momentOf(unixS) : age(old);
-}
+export const ageText = (unixS) => age(live.ageOf(unixS));
