@@ -38,13 +38,13 @@ class Prepared:
 
 def prepare(screen: Screen) -> Prepared:
     """Start the runs, and wait until each is in its state."""
+    tripped = screen.start("21-1-1", "lot7-01", recipe_yaml=TRIPS)
     completed = screen.start("21-1-2", "LFP-2026-11-batch-3-cell-04", recipe_yaml=LFP, cell="coated-lfp")
     second = screen.start("21-1-3", "A17 对称电池", recipe_yaml=LI_LI)
     measured = screen.start("21-1-7", "lot7-07", recipe="li-li-eis")
     running = screen.start("21-1-4", "lot7-04")
     held = screen.start("21-1-5", LONGEST)
     stopped = screen.start("21-1-6", HOSTILE)
-    tripped = screen.start("21-1-1", "lot7-01", recipe_yaml=TRIPS)
     for channel in ("21-1-4", "21-1-5", "21-1-6"):
         screen.until(channel, "running")
     with screen.program as program:
@@ -52,7 +52,6 @@ def prepare(screen: Screen) -> Prepared:
             program.post(f"/api/v1/runs/{run}/{act}", json={"by": "ada"}).raise_for_status()
         for text in ("Cell pressed in again after the weekend.", HOSTILE):
             program.post(f"/api/v1/runs/{running}/notes", json={"by": "ada", "text": text}).raise_for_status()
-    screen.until("21-1-1", "tripped")
     for channel in ("21-1-2", "21-1-3"):
         screen.until(channel, "completed")
     queued = {"recipe": "li-li-0.2", "cell": "coated-li-li", "channel": "21-1-4", "label": "lot7-40", "queue": True}
