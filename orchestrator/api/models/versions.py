@@ -142,6 +142,7 @@ class KeyAtLine(BaseModel):
     """A key at its line."""
 
     line: Annotated[int, said("Its line, from 1", 12)]
+    column: Annotated[int, said("Where it begins in its line, from 0", 4)]
     help: Annotated[int, said("Place of its help in `helps`, from 0", 3)]
 
 
@@ -151,7 +152,7 @@ class TextCheck(BaseModel):
     name: Annotated[str | None, said("The name in it; null while there is none", "mine")]
     problems: Annotated[list[TextProblem], said("Everything that is wrong in it, by line; empty: it may be saved")]
     helps: Annotated[list[HelpOfKey], said("Help for its keys, each once")]
-    keys: Annotated[list[KeyAtLine], said("The keys that begin a line")]
+    keys: Annotated[list[KeyAtLine], said("The keys of the text, in its order")]
 
 
 class CheckedRecipe(TextCheck):
