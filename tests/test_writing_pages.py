@@ -26,7 +26,7 @@ async def test_shipped_recipe_is_copied_mended_and_saved_without_scripts(client:
         assert "li-li-0.2" in await pages.get("/recipes?q=0.2")
         shown = await pages.get("/recipes/li-li-0.2")
         assert "Shipped with cellrig" in shown
-        assert "/edit" not in shown
+        assert "/recipes/li-li-0.2/edit" not in shown
         page = await pages.get("/recipes/new?copy=li-li-0.2")
         text = recipe_text("li-li-0.2").replace("name: li-li-0.2", "name: li-li-0.2-copy")
         assert html.escape(text, quote=True).replace("&#x27;", "&#39;").replace("&quot;", "&#34;") in page
