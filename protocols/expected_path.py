@@ -87,8 +87,9 @@ def _measured(program: Program) -> list[str]:
     for segment in program.cycling:
         for one in segment.measured:
             band = f"{one.low * 1e3:.4g} to {one.words(one.high).partition(' ')[2]}"
-            expected = one.words(expected_of(segment.steps, one))
-            told[f"a {expected} is expected by {one.told}, which the run measures first; held outside {band}"] = None
+            what = one.words(expected_of(segment.steps, one)).replace(" ", " of ", 1)
+            held = f"outside {band} the run is held"
+            told[f"a {what} is expected: {one.part} of {one.told}, which the run measures first; {held}"] = None
     kept = list(told)
     more = [f"{len(kept) - _TOLD} more values are measured first"] if len(kept) > _TOLD else []
     return kept[:_TOLD] + more

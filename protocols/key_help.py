@@ -205,7 +205,9 @@ def _help(key: str, value: _Schema, root: _Schema, *, needed: bool) -> KeyHelp:
         key,
         about=_ABOUT.get(key) or _first_lines(next((one for one in told if one), "")),
         value=_article(values[0]) if values else "",
-        one_of=_kinds(value, root) if key == "steps" else tuple(str(it) for one in choices for it in one.get("enum", ())),
+        one_of=_kinds(value, root)
+        if key == "steps"
+        else tuple(str(it) for one in choices for it in one.get("enum", ())),
         keys=tuple(dict.fromkeys(name for one in blocks for name in one["properties"]))[:_LISTED],
         default="" if default is None or isinstance(default, dict) else str(default),
         needed=needed,

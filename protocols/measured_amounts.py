@@ -16,6 +16,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from itertools import product
+from typing import Annotated
+
+from pydantic import Field
 
 from protocols.current_sign import Direction
 from protocols.program_steps import CcCv, ConstantCurrent, PoweredStep, Step
@@ -33,11 +36,30 @@ MeasuredRange = tuple[int, AmountKey, float, float]
 
 
 @dataclass(frozen=True, slots=True)
+class EarlierRuns:
+    """Passes of a loop in which a step runs: in the segments ``first`` to ``last``, each ``every`` segments, as a step.
+
+    >>> [*EarlierRuns(1, 7, 3, step=2)]
+    [(7, 2), (4, 2), (1, 2)]
+    """
+
+    first: int
+    last: int
+    every: int
+    step: int
+
+    def __iter__(self) -> Iterator[tuple[int, int]]:
+        """Yield the segments with the number of the step, the last one first."""
+        return ((segment, self.step) for segment in range(self.last, self.first - 1, -self.every))
+
+
+@dataclass(frozen=True, slots=True)
 class MeasuredAmount:
     """A value of the step with this number: ``factor`` times a charge in Ah that the run has passed before.
 
     ``low`` and ``high`` are the values that it may have. The charge is the capacity of the cycle ``of_cycle``, or what
-    the step ``of_step`` of the segment with the index ``of_segment`` has passed when it ran last.
+    the step ``of_step`` of the segment with the index ``of_segment`` has passed when it ran last. Where a run may have
+    passed over that segment, it is what the same step has passed in ``earlier`` ones, of which the last first.
     """
 
     step: int
@@ -48,6 +70,8 @@ class MeasuredAmount:
     of_cycle: int | None = None
     of_segment: int | None = None
     of_step: int | None = None
+    # Left out of the text where no run passes over the segment: hashes of earlier versions hold.
+    earlier: Annotated[tuple[EarlierRuns, ...], Field(exclude_if=lambda runs: not runs)] = ()
 
     def __post_init__(self) -> None:
         """Refuse an amount that nothing measures, or of which no value is allowed. Raises ValueError."""
@@ -56,6 +80,13 @@ class MeasuredAmount:
             raise ValueError("a measured amount is of a cycle, or of a step of a segment")
         if not 0 < self.low <= self.high:
             raise ValueError(f"a measured amount from {self.low} to {self.high}")
+
+    @property
+    def runs(self) -> Iterator[MeasuredAmount]:
+        """The amount as each segment measures it in which its step may have run, the last one first."""
+        yield replace(self, earlier=())
+        for segment, step in (place for runs in self.earlier for place in runs):
+            yield replace(self, of_segment=segment, of_step=step, earlier=())
 
     @property
     def range(self) -> MeasuredRange:
@@ -76,6 +107,11 @@ class MeasuredAmount:
         if self.of_cycle is not None:
             return f"the capacity of cycle {self.of_cycle}"
         return f"the charge of step {self.of_step} of segment {(self.of_segment or 0) + 1}"
+
+    @property
+    def part(self) -> str:
+        """How large a part of that it is: ``10 %`` of a charge, ``0.3333 C`` of it as a rate."""
+        return f"{self.factor:.4g} C" if self.key is AmountKey.CURRENT else f"{self.factor * 100:.4g} %"
 
     def words(self, value: float) -> str:
         """Give a value of it in words: ``current 0.3 mA``."""

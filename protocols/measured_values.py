@@ -8,17 +8,18 @@ run, so that no current and no charge is ever beyond what was checked and proven
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
+from heapq import heappop, heappush
 
 from protocols.cell import DEFAULTS, Cell, CellKind
 from protocols.forecast import usual_s
 from protocols.half_cycles import CycleNumbers
-from protocols.measured_amounts import AmountKey, MeasuredAmount
+from protocols.measured_amounts import AmountKey, EarlierRuns, MeasuredAmount
 from protocols.measured_steps import CAPACITY, CURRENT, Link, links
 from protocols.normalised import capacity_mah
 from protocols.pieces import Cycling
-from protocols.program import Program
+from protocols.program import CyclingSegment, Program
 from protocols.program_steps import PoweredStep, longest
 from protocols.recipe import Recipe
 from protocols.recipe_steps import Path, RecipeStep, RepeatStep
@@ -44,7 +45,9 @@ class MeasuredValues:
         self._sources = {link.step for found in self._links.values() for link in found}
         self._made: dict[Path, PoweredStep] = {}
         self._allowed: dict[tuple[Path, Path], AllowedValue] = {}
-        self._ran: dict[Path, tuple[int, int]] = {}
+        # Where each step runs that measures a value, in order, and which step that is.
+        self._runs: dict[Path, list[tuple[int, int]]] = {}
+        self._source_at: dict[tuple[int, int], Path] = {}
 
     def made(self, path: Path, step: PoweredStep) -> PoweredStep:
         """Note a step of the program, by whose charge later ones may be measured, and give it."""
@@ -107,13 +110,37 @@ class MeasuredValues:
         for number, path in enumerate(numbers, ahead + 1):
             for link in self._links.get(path, ()):
                 allowed = self._allowed.get((path, link.key))
-                ran = None if link.step is None else self._ran.get(link.step)
+                runs = [] if link.step is None else self._runs.get(link.step, [])
+                ran = runs[-1] if runs else None
                 if allowed is not None and (ran is not None or link.cycle is not None):
                     found.append(_amount(number, link, allowed, ran))
         for number, path in enumerate(numbers, ahead + 1):
             if path in self._sources:
-                self._ran[path] = index, number
+                self._runs.setdefault(path, []).append((index, number))
+                self._source_at[index, number] = path
         return tuple(found)
+
+    def with_earlier(self, program: Program) -> Program:
+        """Give the program in which a value whose step a run may have passed over knows where it has run before.
+
+        A loop that a decision ends leaves its last passes out: what measures a value behind it is its last pass.
+        """
+        if not any(one.of_segment is not None for segment in program.cycling for one in segment.measured):
+            return program
+        lands = _landings(program)
+        segments = tuple(
+            replace(segment, measured=tuple(self._with_earlier(one, lands, index) for one in segment.measured))
+            if isinstance(segment, CyclingSegment) and segment.measured
+            else segment
+            for index, segment in enumerate(program.segments)
+        )
+        return replace(program, segments=segments)
+
+    def _with_earlier(self, amount: MeasuredAmount, lands: Sequence[int], index: int) -> MeasuredAmount:
+        if amount.of_segment is None or amount.of_step is None or lands[amount.of_segment] > index:
+            return amount
+        runs = self._runs[self._source_at[amount.of_segment, amount.of_step]]
+        return replace(amount, earlier=earlier_runs([one for one in runs if one[0] < amount.of_segment]))
 
     def too_early(self, program: Program) -> Iterator[str]:
         """Yield a sentence for each value that asks for a cycle that is not over when its segment begins."""
@@ -129,6 +156,35 @@ class MeasuredValues:
                     f"{self._recipe.place(path)} asks for the capacity of cycle {cycle}, which is not over when it "
                     f"begins: the run is in cycle {max(done, 1)} then. Ask for an earlier one, or name a step."
                 )
+
+
+def _landings(program: Program) -> list[int]:
+    """Give for each segment the first one behind it to which a run may come that has passed it over."""
+    ahead: list[int] = []
+    found: list[int] = []
+    for index, segment in enumerate(program.segments):
+        while ahead and ahead[0] <= index:
+            heappop(ahead)
+        found.append(ahead[0] if ahead else len(program.segments))
+        for branch in segment.after:
+            heappush(ahead, branch.to)
+    return found
+
+
+def earlier_runs(places: Sequence[tuple[int, int]]) -> tuple[EarlierRuns, ...]:
+    """Give segments with the number of a step in them as rows of even distance, the last first.
+
+    >>> earlier_runs([(0, 4), (2, 2), (4, 2), (6, 2)])
+    (EarlierRuns(first=2, last=6, every=2, step=2), EarlierRuns(first=0, last=0, every=1, step=4))
+    """
+    found: list[EarlierRuns] = []
+    for segment, step in reversed(places):
+        row = found[-1] if found else None
+        if row is not None and row.step == step and (row.first == row.last or row.first - segment == row.every):
+            found[-1] = EarlierRuns(segment, row.last, row.first - segment, step)
+        else:
+            found.append(EarlierRuns(segment, segment, 1, step))
+    return tuple(found)
 
 
 _SET_BY_STEPS = frozenset({CellKind.LI_LI, CellKind.LI_CU})

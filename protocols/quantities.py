@@ -181,6 +181,8 @@ def parse_quantity(text: object, *dimensions: Dimension) -> Quantity:
     """Read ``0.2 mA/cm2``. Without ``dimensions`` any unit will do; raises QuantityError for everything else."""
     wanted = dimensions or tuple(_TABLE)
     expected = f"{_article(wanted)} with a unit out of {spellings(*wanted)}"
+    if Dimension.CAPACITY_SHARE in wanted:
+        expected = f"{expected}, or such as '10 % of step NAME', a name without spaces"
     if isinstance(text, list) and all(isinstance(one, str) for one in text) and len(text) > 1:
         raise QuantityError(f"a list of {len(text)} values", _ONE_VALUE)
     if not isinstance(text, str):

@@ -185,7 +185,8 @@ def _reach(kind: CellKind, host: Band | None, targets: list[_Target]) -> Iterato
         own = None if target.limits is None or target.limits.host is None else target.limits.host
         band, whose = (host, kind.value) if own is None else ((own.low.exact, own.high.exact), "its phase")
         if band is not None and not band[0] < target.volts < band[1]:
-            expected = f"a voltage inside the host limits of {whose}, {band[0]} to {band[1]} V, both excluded"
+            inside = f"a voltage inside the host limits of {whose}, {band[0]} to {band[1]} V, both excluded"
+            expected = f"{inside}, or wider 'limits' with 'host' and 'tester'"
             yield Finding(target.path, f"{target.volts} V", expected)
 
 

@@ -88,7 +88,7 @@ def resolve(recipe: Recipe, cell: Cell) -> Program:
     segments = tuple(work.segment(part, piece) for part, piece in zip(parts, found, strict=True) if part is not None)
     if work.reasons:
         raise ResolveError(work.reasons)
-    program = Program(recipe.name, recipe.sha256, cell.facts(), segments)
+    program = work.measured.with_earlier(Program(recipe.name, recipe.sha256, cell.facts(), segments))
     work.reasons += work.measured.too_early(program)
     for path, why in never_comes(program, found):
         work.refuse(recipe.place(path), why)
@@ -320,7 +320,9 @@ class _Resolver:
         self.currents_a.append(known)
         self._has_no_own = load is not None or given is not None
         if taper is not None and taper >= (least_a or known):
-            self.refuse(where, f"ends at {_milliamperes(taper)}, which is not below its {_milliamperes(known)}")
+            self.refuse(
+                where, f"ends at {_milliamperes(taper)}, which is not below its {_milliamperes(least_a or known)}"
+            )
         ends = Ends(time, passed.high if passed else capacity, taper, shortened=step.target is not None)
         bound = self._ceiling(where, known, ends, least_a)
         record = self.record(step.record, f"{where}.record") if step.record else None

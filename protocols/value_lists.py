@@ -1,10 +1,12 @@
 """Several values written as one: ``[0.1, 0.2, 0.5] mA/cm2`` and ``from 0.05 to 2 in steps of 0.05 mA/cm2``.
 
 Steps of a range are decimal and exact, and both of its ends are in it. The unit behind all is that of each number that
-has none of its own.
+has none of its own; ``of`` behind all is of each value.
 
 >>> members("[C/10, C/5, 1 C]"), members("from 0.1 to 0.3 in steps of 0.1 mA/cm2")
 (('C/10', 'C/5', '1 C'), ('0.1 mA/cm2', '0.2 mA/cm2', '0.3 mA/cm2'))
+>>> members("[C/10, 1 C] of step check"), members("[5, 10] % of cycle 1")
+(('C/10 of step check', '1 C of step check'), ('5 % of cycle 1', '10 % of cycle 1'))
 """
 
 from __future__ import annotations
@@ -59,7 +61,22 @@ def _listed(text: str) -> tuple[str, ...]:
     parts, unit = [part.strip() for part in match[1].split(",")], match[2].strip()
     if not all(parts):
         raise problem(f"{text[:_SHOWN]!a}, with an empty place", "a value between all commas")
-    return _bounded(text, tuple(f"{part} {unit}" if unit and _BARE.fullmatch(part) else part for part in parts))
+    return _bounded(text, _with_unit(text, parts, unit))
+
+
+def _with_unit(text: str, parts: list[str], unit: str) -> tuple[str, ...]:
+    """Give each value the unit behind the list, if it has none; what values are a part of is that of each of them."""
+    if unit.startswith("of "):
+        return tuple(f"{part} {unit}" for part in parts)
+    bare = [part for part in parts if _BARE.fullmatch(part)]
+    if unit and not bare:
+        raise problem(
+            f"{text[:_SHOWN]!a}, where every value has its own unit", "nothing behind the list, or bare numbers"
+        )
+    if " of " in unit and len(bare) < len(parts):
+        other = next(part for part in parts if part not in bare)
+        raise problem(f"{text[:_SHOWN]!a}, of which '{other}' has a unit of its own", f"numbers alone before '{unit}'")
+    return tuple(f"{part} {unit}" if unit and part in bare else part for part in parts)
 
 
 def _in_range(text: str) -> tuple[str, ...]:

@@ -37,3 +37,18 @@ def test_few_starts_and_states_with_a_reason_stay_as_they_are() -> None:
     assert starts_together(two) == two
     held = [*start(1), event("state", "holding: by ada"), *start(2), event("state", "running: the link is back")]
     assert starts_together(held) == held
+
+
+def measured(segment: int, charge: str) -> Event:
+    """Give the event of a value that is measured before a segment."""
+    return event("values measured", f"segment {segment}: step 5, charge {charge} by the charge of step 3 of segment 1")
+
+
+def test_values_that_stay_the_same_are_told_once() -> None:
+    """Nine depths by one measured capacity are two lines; a value that changes is told again."""
+    depths = [it for test in range(3, 11) for it in (measured(test, "0.017 mAh"), *start(test))]
+    told = starts_together([*start(1), measured(2, "0.017 mAh"), *start(2), *depths])
+    assert [it["kind"] for it in told[5:]] == ["values measured", "started"]
+    assert told[6]["message"].startswith("9 tests, test 2 to test 10: each loaded")
+    changing = [it for test in range(3, 11) for it in (measured(test, f"0.0{test} mAh"), *start(test))]
+    assert [it for it in starts_together(changing) if it["kind"] == "values measured"] == changing[::6]

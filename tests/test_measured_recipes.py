@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from protocols import Program, load_cell, load_recipe, resolve
 from protocols.channel_envelope import ChannelEnvelope, CurrentRange, problems
 from protocols.errors import RecipeError, ResolveError
+from protocols.expected_path import notes
 from protocols.formats.exchange import export_recipe
 from protocols.formats.ours import OURS
 from protocols.loading import parse_recipe
@@ -64,6 +65,23 @@ def test_value_is_expected_at_the_nominal_capacity_and_bounded_around_it() -> No
     assert (capacity.low, capacity.high) == pytest.approx((0.05 * nominal_ah, 0.125 * nominal_ah))
     narrow = amounts(program(_ALL, more="measured: {at_least: 80 %, at_most: 100 %}\n"))
     assert narrow[0][1].low == pytest.approx(0.4 * nominal_ah)
+
+
+def test_taper_that_is_not_below_the_least_current_is_told_with_that_current() -> None:
+    """What is refused is half of the expected rate, and the sentence says that one."""
+    steps = (
+        _ALL
+        + "  - {step: cc_cv, direction: charge, current: C/15 of step ref, voltage: 3.8 V, until: {current: C/20}}\n"
+    )
+    with pytest.raises(ResolveError, match=r"ends at 0\.00935 mA, which is not below its 0\.00623"):
+        program(steps)
+
+
+def test_notes_say_which_part_of_what_is_expected() -> None:
+    """A technician reads the share and the rate as they are written, and where the run is held."""
+    said = notes(program(_ALL), 0.0)
+    assert any("a charge of 0.0187 mAh is expected: 10 % of the charge of step 2 of segment 1" in one for one in said)
+    assert any("0.5 C of the charge" in one and "the run is held" in one for one in said)
 
 
 def test_range_that_is_the_usual_one_leaves_no_trace_in_the_hash() -> None:
@@ -181,6 +199,7 @@ _RESTS = "  - {step: rest, name: ref, until: {time: 1 h}}\n  - {step: constant_c
 _HOLD = "  - {step: constant_voltage, direction: charge, voltage: 4.0 V, until: {time: 1 h}}\n"
 _RULE = "record: {every: 60 s, on_current_change: C/5 of step ref}"
 SLIPS: dict[str, tuple[str, str, tuple[str, ...]]] = {
+    "a name of two words": (_TEN, "capacity: 10 % of step the check", ("such as '10 % of step NAME', a name without",)),
     "no word step": (_TEN, "capacity: 10 % of ref", ("'10 % of step ref'",)),
     "capacity of": (_TEN, "capacity: 10 % of capacity of step ref", ("'10 % of step ref'",)),
     "a rate for a charge": (_TEN, "capacity: C/10 of step ref", ("'80 % of step ref'",)),

@@ -156,6 +156,32 @@ async def test_value_that_nothing_has_measured_holds_the_run_and_is_then_the_lea
         assert loaded(store, run)[-1].until.capacity_ah == amount.low
 
 
+_LEFT = """
+  - step: repeat
+    times: 4
+    until: {cycles: 2}
+    steps:
+      - {step: constant_current, direction: charge, current: 4 C, until: {voltage: 4.0 V}}
+      - {step: constant_current, name: check, direction: discharge, current: 4 C, until: {voltage: 2.8 V}}
+  - {step: constant_current, direction: charge, current: 4 C, until: {capacity: 50 % of step check, voltage: 4.0 V}}
+"""
+
+
+async def test_value_behind_a_loop_is_measured_by_the_last_pass_that_was_run(store: Store) -> None:
+    """A loop of four passes that is left behind its second one: its check in that one is the last, and nobody is asked."""
+    async with open_rig(cells={CHANNEL: "bare-lfp"}) as rig, serving(rig, store) as service:
+        run = service.submit(request(_LEFT), "ada")
+        await until(lambda: run.state.is_over or run.state is RunState.HOLDING)
+        assert state(run) is RunState.COMPLETED, run.reason
+        checks = [it.executed.capacity_ah for it in RunData(store, run.run_id).steps if it.place.step == 2]
+        assert len(checks) == 2
+        assert loaded(store, run)[-1].until.capacity_ah == pytest.approx(0.5 * checks[-1], rel=1e-9)
+        (said,) = told(store, run, EventKind.VALUES_MEASURED)
+        assert said["segment"] == 4
+        (amount,) = run.request.program.cycling[4].measured
+        assert [(one.of_segment, one.of_step) for one in amount.runs] == [(3, 2), (2, 2), (1, 2), (0, 2)]
+
+
 SEARCHED = int(os.environ.get("CELLRIG_MEASURED_RUNS", "2"))
 """How many random recipes are run; a search: ``CELLRIG_MEASURED_RUNS=500 pytest tests/test_measured_values.py``."""
 _FULL, _LATE_S = ("2 C", "3 C", "5 C"), 1.0

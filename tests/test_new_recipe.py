@@ -78,8 +78,8 @@ def test_answers_that_hardly_anybody_means_are_told_with_the_proof(tmp_path: Pat
     order = ("recipe", "new", tmp_path / "a.yaml", "--kind", "lfp", "--test", "cycling", "--current", "50 mA")
     told = " ".join(cellrig(*order).stdout.split())
     assert "a is implausible with bare-lfp: - Steps 2, 3: 50 mA is" in told
-    order = (*order[:2], tmp_path / "b.yaml", *order[3:], "--json")
-    assert json.loads(cellrig(*order).stdout)["implausible"][0].startswith("Steps 2, 3: 50 mA is")
+    as_json = (*order[:2], tmp_path / "b.yaml", *order[3:], "--json")
+    assert json.loads(cellrig(*as_json).stdout)["implausible"][0].startswith("Steps 2, 3: 50 mA is")
 
 
 @pytest.mark.parametrize(

@@ -178,6 +178,8 @@ def test_fault_of_an_expanded_step_is_told_once_at_the_line_as_written() -> None
             "steps[1].values.it: saw 'from 1 to 2 in steps of 0.3 h'; expected",
         ),
         ("{it: [1,, 2] h}", "steps[1].values.it: saw '[1,, 2] h', with an empty place"),
+        ("{it: [1 h, 2 h] min}", "saw '[1 h, 2 h] min', where every value has its own unit; expected nothing behind"),
+        ("{it: [1, C/5] C of cycle 1}", "of which 'C/5' has a unit of its own; expected numbers alone before 'C of"),
         ("{it: [1, 2] h, other: [1, 2] h}", "steps[1].values.other: saw a name that is used nowhere"),
         ("{}", "steps[1].values: saw an empty list; expected at least one"),
     ],
@@ -324,3 +326,17 @@ def test_list_without_brackets_is_told_with_them(written: str, meant: str) -> No
         parse_recipe(text)
     assert meant in str(caught.value)
     assert len(str(caught.value).splitlines()) == 1
+
+
+def test_what_values_of_a_list_are_a_part_of_is_lost_of_none() -> None:
+    """Rates of a measured charge stay that in a list: three lines, each by the reference, as if written one by one."""
+    head = _HEAD.replace("li-li", "lfp") + "steps:\n"
+    up = "{step: constant_current, direction: charge, current: RATE, until: {voltage: 4.0 V}}"
+    reference = "- {step: constant_current, name: ref, direction: discharge, current: 1 C, until: {voltage: 2.8 V}}\n"
+    down = "{step: constant_current, direction: discharge, current: 1 C, until: {voltage: 2.8 V}}"
+    rates = ("C/10 of step ref", "0.5 C of step ref", "2C/3 of step ref")
+    first = f"- {up.replace('RATE', '1 C')}\n{reference}"
+    each = "".join(f"- {up.replace('RATE', rate)}\n- {down}\n" for rate in rates)
+    values = "{rate: [C/10, 0.5 C, 2C/3] of step ref}"
+    several = f"- step: for_each\n  values: {values}\n  steps:\n  - {up.replace('RATE', '$rate')}\n  - {down}\n"
+    assert parse_recipe(head + first + several).steps == parse_recipe(head + first + each).steps

@@ -102,7 +102,11 @@ async def test_page_that_orders_asks_what_may_be_set_and_what_becomes_of_it(clie
     assert (await client.get("/runs"))["runs"] == []
 
 
-@pytest.mark.parametrize("wrong", ["{from: 5C, to: C/20}", "{default: 9 C, to: 5C}", "{defualt: 1 C}"])
+@pytest.mark.parametrize(
+    "wrong",
+    # A rate of a charge that the run measures may be a quarter more than the same rate of the nominal one.
+    ["{from: 5C, to: C/20}", "{default: 9 C, to: 5C}", "{defualt: 1 C}", "{default: 1 C of cycle 1, to: 1 C}"],
+)
 def test_parameter_that_is_wrong_is_told_once(wrong: str) -> None:
     """At its own line, and not again, as a name that is unknown, at each step that uses it."""
     text = f"""

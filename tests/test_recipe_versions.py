@@ -185,7 +185,7 @@ async def test_check_tells_all_problems_at_their_lines_with_help_and_course(clie
     assert any("chrage" in line for line, _ in told)
     assert any("recrod" in line for line, _ in told)
     assert found["plain"] is None
-    helped = {found["helps"][one["help"]]["key"]: found["helps"][one["help"]] for one in found["keys"]}
+    helped = {it["key"]: it for it in found["helps"]}
     (at,) = [one for one in found["keys"] if found["helps"][one["help"]]["key"] == "times"]
     assert lines[at["line"] - 1][at["column"] :].startswith("times:")
     assert helped["direction"]["one_of"] == ["charge", "discharge"]

@@ -1,6 +1,7 @@
 """Events of a run of many tests, told so that a decision or a trip is not one line among hundreds.
 
-A run that decides is a test on its tester for each pass, and each start of one makes the same five events.
+A run that decides is a test on its tester for each pass, and each start of one makes the same five events, and where the
+pass has measured values the same values once more.
 """
 
 from __future__ import annotations
@@ -21,7 +22,23 @@ Event = Mapping[str, Any]
 
 def starts_together(events: Sequence[Event]) -> list[Event]:
     """Give the events of a run with the starts that follow each other, three or more, as one event; all others stay."""
-    return [event for is_routine, some in groupby(events, _is_routine) for event in _told(list(some), is_routine)]
+    known = _known_values(events)
+    routine = [_is_routine(event) or id(event) in known for event in events]
+    groups = groupby(zip(events, routine, strict=True), lambda pair: pair[1])
+    return [event for is_routine, some in groups for event in _told([event for event, _ in some], is_routine)]
+
+
+def _known_values(events: Sequence[Event]) -> frozenset[int]:
+    """Return the events, by identity, that tell of measured values which another segment had before."""
+    seen: set[str] = set()
+    again: set[int] = set()
+    for event in events:
+        if event["kind"] == EventKind.VALUES_MEASURED:
+            values = event["message"].partition(": ")[2]
+            if values in seen:
+                again.add(id(event))
+            seen.add(values)
+    return frozenset(again)
 
 
 def _told(events: list[Event], is_routine: bool) -> Iterator[Event]:
@@ -31,6 +48,8 @@ def _told(events: list[Event], is_routine: bool) -> Iterator[Event]:
         return
     # The end of the start before them stays with it.
     begin = next((n for n, event in enumerate(events) if event["message"] == RunState.PREFLIGHT), 0)
+    if begin and events[begin - 1]["kind"] == EventKind.VALUES_MEASURED:
+        begin -= 1
     yield from events[:begin]
     first, last = starts[0]["message"], starts[-1]["message"]
     message = f"{len(starts)} tests, {first} to {last}: each loaded, armed and running (--all tells each)"

@@ -256,7 +256,8 @@ def _both_row(step: StepCompared) -> tuple[str, ...]:
         return (*_row(step.ahead), "not run", "", "", "")
     ends = ", ".join(reason if count == step.executions else f"{reason} {count}" for reason, count in step.ends)
     charge = f"{step.mean_ah * 1000:.4g}" if step.ahead.charge_ah else ""
-    return (*_row(step.ahead), _after(step.mean_s), charge, f"{step.end_v:.4g}", ends)
+    end_v = f"{step.end_v:.4g}" if isfinite(step.end_v) else ""
+    return (*_row(step.ahead), _after(step.mean_s), charge, end_v, ends)
 
 
 def _after(duration_s: float) -> str:

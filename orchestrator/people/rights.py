@@ -124,7 +124,7 @@ class NotListed(Exception):
 def right_of(method: str, path: str) -> Right:
     """Return the line of the table for a request; a HEAD is a GET. Raises NotListed."""
     method = "GET" if method == "HEAD" else method
-    found = [right for right, pattern in _PATTERNS if pattern.fullmatch(path)]
+    found = [*_PLAIN.get(path, ()), *(right for right, pattern in _PATTERNS if pattern.fullmatch(path))]
     for right in found:
         if right.method == method:
             return right
@@ -144,4 +144,6 @@ def pattern_of(template: str) -> re.Pattern[str]:
     return re.compile("".join(kinds.get(part) or re.escape(part) for part in parts))
 
 
-_PATTERNS = tuple((right, pattern_of(right.template)) for right in RIGHTS)
+# Most requests are for an address without parts, and there are a hundred lines.
+_PLAIN = {right.template: tuple(it for it in RIGHTS if it.template == right.template) for right in RIGHTS}
+_PATTERNS = tuple((right, pattern_of(right.template)) for right in RIGHTS if "{" in right.template)

@@ -7,7 +7,7 @@ of its own. One beyond what the program allows, or that nothing tells, holds the
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from orchestrator.events import EventKind
@@ -59,10 +59,11 @@ class MeasuredSegments:
         cycles = {one.of_cycle for one in part.measured if one.of_cycle is not None}
         tests = self._store.tests(self._run_id)
         whole = self._decisions.cycles(progress, tests, cycles) if cycles else {}
-        charges = {one: self._charge_ah(progress, one, whole) for one in part.measured}
+        found = {one: self._last(progress, one, whole) for one in part.measured}
+        charges = {one: charge_ah for one, (_, charge_ah) in found.items()}
         values = {one: one.low if it is None else one.allowed(it) for one, it in charges.items()}
-        told = [_told(one, charges[one], value) for one, value in values.items()]
-        hold = "; ".join(dict.fromkeys(why for one, it in charges.items() if (why := _objection(one, it))))
+        told = [_told(ran, charge_ah, values[one]) for one, (ran, charge_ah) in found.items()]
+        hold = "; ".join(dict.fromkeys(why for ran, it in found.values() if (why := _objection(ran, it))))
         data = [
             {"step": one.step, "key": one.key.value, "value": value, "charge_ah": charges[one]}
             for one, value in values.items()
@@ -78,6 +79,15 @@ class MeasuredSegments:
             if data.get("segment") == index and data["hold"]:
                 return "" if self._decisions.was_held(index, EventKind.VALUES_MEASURED) else str(data["hold"])
         return ""
+
+    def _last(
+        self, progress: Progress, amount: MeasuredAmount, whole: dict[int, Cycle]
+    ) -> tuple[MeasuredAmount, float | None]:
+        """Give the amount as the segment measures it in which its step ran last, and that charge; None where none did."""
+        for ran in amount.runs:
+            if (charge_ah := self._charge_ah(progress, ran, whole)) is not None:
+                return ran, charge_ah
+        return replace(amount, earlier=()), None
 
     def _charge_ah(self, progress: Progress, amount: MeasuredAmount, whole: dict[int, Cycle]) -> float | None:
         if amount.of_cycle is not None:

@@ -87,7 +87,9 @@ class Versions:
         document = Document(name, text)
         with self._store.transaction() as connection:
             # Read in the transaction that writes: of two who save at once the second sees the first.
-            sql = "SELECT name, version, sha256, written_by, at_unix_s FROM written_version WHERE kind = ? AND name = ? "
+            sql = (
+                "SELECT name, version, sha256, written_by, at_unix_s FROM written_version WHERE kind = ? AND name = ? "
+            )
             sql += "COLLATE NOCASE ORDER BY version DESC LIMIT 1"
             last = connection.execute(sql, (self._kind.value, name)).fetchone()
             newest = None if last is None else Version(*last)

@@ -89,6 +89,8 @@ class Parameter(FileModel):
             return ""
         if amount is None or amount[1] != kind[1]:
             return f"a {kind[1] or 'plain number'}, as {like}"
+        if (self.low or self.high) and amount[2] != kind[2]:
+            return f"a value such as {like}, which its range can bound"
         ends = [None if end is None else _amount(end) for end in (self.low, self.high)]
         is_outside = (ends[0] and amount[0] < ends[0][0]) or (ends[1] and amount[0] > ends[1][0])
         return self.range if is_outside else ""
@@ -109,12 +111,12 @@ def allowed(one_of: Sequence[str], low: str | None, high: str | None) -> str:
     return f"at least {low}" if low else f"at most {high}" if high else ""
 
 
-def _amount(text: str) -> tuple[Decimal, Dimension | None] | None:
-    """Read a value as a number of a dimension, in its base unit; None for a word."""
+def _amount(text: str) -> tuple[Decimal, Dimension | None, str] | None:
+    """Read a value as a number of a dimension, in its base unit, and what it is a part of; None for a word."""
     if _NUMBER.fullmatch(text):
-        return Decimal(text), None
+        return Decimal(text), None, ""
     try:
         quantity: Quantity = parse_quantity(text)
     except QuantityError:
         return None
-    return quantity.exact, quantity.dimension
+    return quantity.exact, quantity.dimension, "" if quantity.of is None else str(quantity.of)

@@ -20,6 +20,8 @@ from protocols.proof.intervals import Interval
 UNGUARDED_PART = Fraction(1, 10)
 """Part of a capacity that may pass with no voltage to end it: pulses of 10 to 30 s pass less than a hundredth of it,
 and a host's limit that has to stop a step is a trip, not a plan."""
+BARE_V = Fraction(1, 10)
+"""From this voltage against Li on a strip has taken all that it can reach; below it its own overpotential may end it."""
 _ROUNDED = Fraction(1_000_000_001, 1_000_000_000)
 
 
@@ -90,8 +92,9 @@ class Copper:
     """The lithium on the copper of a Li/Cu cell, as its steps set it; never less than nothing.
 
     ``most_ah``: what the counter electrode holds; ``least_ohm``: as of foils. Raises Unproven where a step without a
-    voltage strips more than that. A strip that its voltage may end takes nothing for certain; where it did not,
-    ``passed_whole`` tells what is left.
+    voltage strips more than is there for certain, and where more is plated than the counter electrode holds. A strip
+    that its voltage may end leaves nothing for certain. It takes what it sets, or all where only the voltage of bare
+    copper ends it: what a cycle loses is not set, and told by its efficiency.
     """
 
     def __init__(self, most_ah: Fraction, least_ohm: float | None = None) -> None:
@@ -102,6 +105,8 @@ class Copper:
         """Give what is on the copper after a step, in its pass number ``passes`` of the loops around it."""
         if step.purpose is Purpose.CHECK:
             return before
+        # A walk that counts what each pass of a loop takes may have counted beyond what there was.
+        before = Interval(max(before.low, Fraction(0)), max(before.high, Fraction(0)))
         if step.direction is Direction.DISCHARGE:
             if effect.set_ah is None and step.constant_a is not None and (step.target_v is None or step.target_v <= 0):
                 what = "plates lithium with neither a time nor a capacity to end it"
@@ -116,12 +121,13 @@ class Copper:
             if there.high > self._most_ah * _ROUNDED:
                 after = f" after {passes} passes" if passes > 1 else ""
                 what = f"{_mah(there.high)} plated onto the copper{after}"
-                holds = f"The counter electrode holds at most {_mah(self._most_ah)}."
-                raise unproven(Rule.CHARGE, where, what, holds, *held(step, self._least_ohm))
+                raise unproven(Rule.CHARGE, where, what, *self._holds(), *held(step, self._least_ohm))
             return there
-        if step.target_v is not None:
-            return Interval(Fraction(0), before.high)
         set_ah = effect.set_interval
+        if step.target_v is not None:
+            if step.target_v < BARE_V:
+                return Interval(Fraction(0), before.high)
+            return Interval(Fraction(0), Fraction(0) if set_ah is None else max(Fraction(0), before.high - set_ah.low))
         stripped = effect.largest_ah if set_ah is None else set_ah.high
         if stripped > before.low * _ROUNDED:
             raise unproven(
@@ -135,8 +141,14 @@ class Copper:
         # The host may end it before it has taken anything.
         return Interval(before.low - stripped, before.high if effect.may_be_less else before.high - least)
 
+    def _holds(self) -> tuple[str, str]:
+        return (
+            f"The counter electrode holds at most {_mah(self._most_ah)}.",
+            f"Strips take back what they set, or all of it where a voltage of {float(BARE_V):g} V or more ends them.",
+        )
 
-def passed_whole(behind: Interval, effect: Effect) -> Interval:
+
+def passed_whole(behind: Interval, step: PoweredStep, effect: Effect) -> Interval:
     """Give what is on the copper behind a step that its own charge has ended, where its voltage might have.
 
     ``behind`` is what the walk counts where either may have ended it.
@@ -146,7 +158,8 @@ def passed_whole(behind: Interval, effect: Effect) -> Interval:
         return behind
     if own.high < 0:
         return Interval(min(behind.low - own.high, behind.high), behind.high)
-    return Interval(behind.low, max(Fraction(0), behind.high - own.low))
+    is_counted = step.target_v is None or step.target_v >= BARE_V
+    return behind if is_counted else Interval(behind.low, max(Fraction(0), behind.high - own.low))
 
 
 Guard = Drift | Foils | Copper

@@ -144,9 +144,10 @@ class _Prover:
         number, step = recorded(segment.steps)[-1]
         # The last step of a loop has ended earlier passes too, of which the branch has not seen the ends. One that the
         # host has ended leads on as well.
-        is_alone = number == len(segment.steps) and isinstance(step, PoweredStep) and not segment.host_may_end
-        is_alone = is_alone and step.target_v is not None
-        return passed_whole(behind, self._proven[_key(segment)][1][number]) if is_alone else behind
+        is_alone = number == len(segment.steps) and not segment.host_may_end
+        if not is_alone or not isinstance(step, PoweredStep) or step.target_v is None:
+            return behind
+        return passed_whole(behind, step, self._proven[_key(segment)][1][number])
 
     def _cycling(self, where: str, segment: CyclingSegment, counted: Interval) -> tuple[Effect, Interval]:
         """Prove a segment, and give its effect and what the guard of its cell counts behind it."""

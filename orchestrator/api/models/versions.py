@@ -184,4 +184,3 @@ class CheckedCellText(TextCheck):
     quantities: Annotated[list[DerivedQuantity], said("Its sizes and what follows from them")]
     doubts: Annotated[list[str], said("Sentences on what is implausible, with the likely slip", [])]
     notes: Annotated[list[str], said("Sentences on what is sound and yet worth a look", [])]
-
