@@ -1,9 +1,9 @@
-"""Tells of each key of a recipe or cell file, as it is being written, what the schema says of it.
+r"""Tells of each key of a recipe or cell file, as it is being written, what the schema says of it.
 
 The text may be wrong in any way: keys are found by their lines and indents alone, so that help is there while somebody
 types.
 
->>> found = keys_of("name: mine\\nsteps:\\n  - step: rest\\n    until: {time: 1 h}\\n", "recipe")
+>>> found = keys_of("name: mine\nsteps:\n  - step: rest\n    until: {time: 1 h}\n", "recipe")
 >>> [(one.line, one.key) for one in found]
 [(1, 'name'), (2, 'steps'), (3, 'step'), (4, 'until'), (4, 'time')]
 >>> found[2].help.about, found[2].help.one_of[0]

@@ -57,7 +57,7 @@ class CellForm:
     @classmethod
     def of_cell(cls, cell: Cell, name: str) -> CellForm:
         """Return the form of a cell's file, under a name."""
-        values = {one: "" for one in FIELDS} | {"name": name, "kind": cell.kind.value}
+        values = dict.fromkeys(FIELDS, "") | {"name": name, "kind": cell.kind.value}
         for one, (key, _) in AMOUNTS.items():
             given = getattr(cell, key)
             values[one] = "" if given is None else str(given)

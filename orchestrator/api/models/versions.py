@@ -65,8 +65,10 @@ class CompareQuery(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    before: Annotated[VersionNumber, said("Number of the one version", 3)]
-    after: Annotated[VersionNumber, said("Number of the other", 4)]
+    before: Annotated[
+        VersionNumber | None, said("Number of the one version; left out: the one before the other", 3)
+    ] = None
+    after: Annotated[VersionNumber | None, said("Number of the other; left out: the newest", 4)] = None
 
 
 class NamedFile(BaseModel):
@@ -129,7 +131,7 @@ class HelpOfKey(BaseModel):
 
     model_config = ConfigDict(from_attributes=True)
 
-    key: Annotated[str, said("The key", "direction")]
+    key: Annotated[str, said("The key, as it is written", "direction")]
     about: Annotated[str, said("What it is for; may be empty", "Which way current flows")]
     value: Annotated[str, said("What is written there; may be empty", "a voltage with its unit")]
     one_of: Annotated[list[str], said("The words of which it is one; empty: any", ["charge", "discharge"])]
