@@ -26,6 +26,7 @@ from orchestrator.api.address import reserved, url_of
 from orchestrator.api.parent_link import ParentLink
 from orchestrator.api.server import ServePlan, serve
 from orchestrator.bench.settings import load_bench
+from orchestrator.clock.scaled import in_loop_time, run_by
 from orchestrator.feed.plan import FeedPlan
 from orchestrator.rack.supervisor import Supervisor
 from orchestrator.serving.child import Work
@@ -77,7 +78,7 @@ class Timings:
         """Measure how late the loop wakes up a task, and how much CPU the process has used."""
         while True:
             due = time.monotonic() + _PROBE_S
-            await asyncio.sleep(_PROBE_S)
+            await asyncio.sleep(in_loop_time(_PROBE_S))
             self.delays.append((due, time.monotonic() - due))
             self.cpu.append((due, time.process_time()))
 
@@ -100,7 +101,7 @@ def main(bench: Path, store: Path) -> None:
 
 def _timed_control(plan: ServePlan, listening: socket.socket, parent: ParentLink) -> None:
     listening.close()
-    asyncio.run(_timed(plan, parent))
+    run_by(plan.bench.clock, _timed(plan, parent))
 
 
 async def _timed(plan: ServePlan, parent: ParentLink) -> None:

@@ -14,9 +14,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields, is_dataclass
+from functools import lru_cache
 from itertools import pairwise
 from math import inf, isfinite
 
+from protocols.by_identity import Same
 from protocols.cell import SYMMETRIC, on_wrong_side
 from protocols.current_sign import Direction
 from protocols.program import CyclingSegment, Limits, Program, Record
@@ -79,10 +81,17 @@ class ChannelEnvelope:
 
 def problems(program: Program, envelope: ChannelEnvelope) -> list[str]:
     """Give every reason, as a sentence, why a channel cannot or must not run a program; empty if it can."""
+    return list(_problems(Same(program), envelope))
+
+
+@lru_cache(maxsize=32)
+def _problems(same: Same[Program], envelope: ChannelEnvelope) -> tuple[str, ...]:
+    """Judge the very same program once for channels that are alike: a rack has sixty-four."""
+    program = same.value
     if not _is_finite(program):
-        return ["The program holds a value that is not a finite number; resolve its recipe again."]
+        return ("The program holds a value that is not a finite number; resolve its recipe again.",)
     if not program.segments:
-        return ["The program is empty."]
+        return ("The program is empty.",)
     found: list[_Reason] = []
     symmetric = program.cell.kind in SYMMETRIC
     # Passes of a loop that the host decides share their steps and limits: what is wrong with one is with all.
@@ -101,7 +110,7 @@ def problems(program: Program, envelope: ChannelEnvelope) -> list[str]:
         found += _records(segment, steps, envelope)
         found += _resolutions(segment, steps, envelope)
         found += _flaws(segment, steps, drives, symmetric, segment is program.cycling[0])
-    return _sentences(found)
+    return tuple(_sentences(found))
 
 
 def size_problems(program: Program) -> list[str]:

@@ -320,7 +320,9 @@ class _Resolver:
         self.currents_a.append(known)
         self._has_no_own = load is not None or given is not None
         if taper is not None and taper >= (least_a or known):
-            self.refuse(where, f"ends at {_milliamperes(taper)}, which is not below its {_milliamperes(least_a or known)}")
+            self.refuse(
+                where, f"ends at {_milliamperes(taper)}, which is not below its {_milliamperes(least_a or known)}"
+            )
         ends = Ends(time, passed.high if passed else capacity, taper, shortened=step.target is not None)
         bound = self._ceiling(where, known, ends, least_a)
         record = self.record(step.record, f"{where}.record") if step.record else None

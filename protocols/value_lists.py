@@ -70,7 +70,9 @@ def _with_unit(text: str, parts: list[str], unit: str) -> tuple[str, ...]:
         return tuple(f"{part} {unit}" for part in parts)
     bare = [part for part in parts if _BARE.fullmatch(part)]
     if unit and not bare:
-        raise problem(f"{text[:_SHOWN]!a}, where every value has its own unit", "nothing behind the list, or bare numbers")
+        raise problem(
+            f"{text[:_SHOWN]!a}, where every value has its own unit", "nothing behind the list, or bare numbers"
+        )
     if " of " in unit and len(bare) < len(parts):
         other = next(part for part in parts if part not in bare)
         raise problem(f"{text[:_SHOWN]!a}, of which '{other}' has a unit of its own", f"numbers alone before '{unit}'")

@@ -10,14 +10,17 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import httpx
 import uvicorn
+from playwright.sync_api import Browser, BrowserContext
 
 from orchestrator.dashboard.app import new_pages
+from orchestrator.people.person import Role
 from orchestrator.web.loopback_client import Answer, Headers
-from tests.api_client import Client, serving
+from tests.api_client import Client
+from tests.people_rig import NAMES, PASSWORD, PeopleRig, open_people_rig
 
 FORM = {"content-type": "application/x-www-form-urlencoded"}
 
@@ -73,45 +76,52 @@ def _app(client: Client) -> Any:  # noqa: ANN401 - an application
 
 @dataclass
 class ServedPages:
-    """The pages at an address of this machine, for a browser; the service is in a thread of its own."""
+    """The whole web process at an address of this machine, for a browser; it is in a thread of its own."""
 
     url: str
-    client: Client
+    rig: PeopleRig
     loop: asyncio.AbstractEventLoop
 
     def runs(self) -> list[tuple[str, str]]:
         """Give the channel and the name of the cell of each run."""
 
         async def told() -> list[tuple[str, str]]:
-            return [(run.request.channel, run.request.label) for run in self.client.service.runs]
+            return [(run.request.channel, run.request.label) for run in self.rig.web.service.runs]
 
-        return asyncio.run_coroutine_threadsafe(told(), self.loop).result(10)
+        return asyncio.run_coroutine_threadsafe(told(), self.loop).result(20)
 
-    def order(self, method: str, path: str, body: object = None) -> Any:  # noqa: ANN401 - JSON
-        """Give an order over REST."""
+    def order(self, path: str, body: object, status: int = 201) -> Any:  # noqa: ANN401 - JSON
+        """Give an order with the token of this machine."""
+        return asyncio.run_coroutine_threadsafe(self.rig.web.post(path, body, status), self.loop).result(20)
 
-        async def told() -> Any:  # noqa: ANN401 - JSON
-            return (await self.client.http.request(method, f"/api/v1{path}", json=body)).json()
-
-        return asyncio.run_coroutine_threadsafe(told(), self.loop).result(10)
+    def window(self, browser: Browser, **how: Any) -> BrowserContext:  # noqa: ANN401 - what playwright takes
+        """Open a window of an operator who has signed in."""
+        context = browser.new_context(**{"locale": "en-GB", **how})
+        body = {"name": NAMES[Role.OPERATOR], "password": PASSWORD}
+        reply = context.request.post(
+            f"{self.url}/api/v1/sign-in", data=body, headers={"origin": self.url, "x-cellrig": "1"}
+        )
+        assert reply.status == 200, reply.text()
+        return context
 
 
 @contextmanager
 def served_pages(folder: Path) -> Iterator[ServedPages]:
-    """Serve the pages over a service in real time until the block is left."""
+    """Serve web and control, with people, in real time until the block is left."""
     loop, ready, found = asyncio.new_event_loop(), threading.Event(), list[ServedPages]()
     is_over = asyncio.Event()
 
     async def main() -> None:
         with socket.socket() as listening:
             listening.bind(("127.0.0.1", 0))
-            async with serving(folder / "cellrig.db") as client:
-                server = uvicorn.Server(uvicorn.Config(_app(client), log_level="error", lifespan="off"))
+            async with open_people_rig(folder) as rig:
+                app = cast("Any", rig.transport).app
+                server = uvicorn.Server(uvicorn.Config(app, log_level="error", lifespan="off"))
                 task = asyncio.create_task(server.serve(sockets=[listening]))
-                found.append(ServedPages(f"http://127.0.0.1:{listening.getsockname()[1]}", client, loop))
+                found.append(ServedPages(f"http://127.0.0.1:{listening.getsockname()[1]}", rig, loop))
                 ready.set()
                 await is_over.wait()
-                server.should_exit = True
+                server.should_exit = server.force_exit = True
                 await task
 
     thread = threading.Thread(target=lambda: loop.run_until_complete(main()), daemon=True)

@@ -53,9 +53,12 @@ class Bench:
         self._starts = 0
         self._shown: IO[str] = io.StringIO()
 
-    def serve(self, *, as_user: bool = False) -> None:
-        """Start the service, as a user does or forked from a process that has its libraries; wait until it answers."""
-        arguments = ["serve", "--simulate", "--speed", "3600", "--port", "0", "--store", str(self.store)]
+    def serve(self, *more: str, as_user: bool = False) -> None:
+        """Start the service, as a user does or forked from a process that has its libraries; wait until it answers.
+
+        ``more`` are options of ``cellrig serve``.
+        """
+        arguments = ["serve", "--simulate", "--speed", "3600", "--port", "0", "--store", str(self.store), *more]
         log = self.folder / "service.log"
         self._starts += 1
         if as_user:
@@ -76,6 +79,10 @@ class Bench:
             if line.startswith("http://"):
                 return
         raise AssertionError(f"it did not start: {self.output} {self.log}")
+
+    def next_line(self) -> str:
+        """Wait for the next line that the service shows, and give it."""
+        return self._shown.readline()
 
     @property
     def log(self) -> str:

@@ -173,6 +173,8 @@ def _body_of(path: str) -> _Dict:
         return {**ORDER, "channel": "21-1-5"}
     if path.endswith("/notices/acknowledge"):
         return {"what": "R000001", "by": "ada"}
+    if path.endswith("/notes"):
+        return {"text": "looks dry", "by": "ada"}
     return {"owner": "ada", "duration_s": 5} if path.endswith("/claim") else {"by": "ada"}
 
 
@@ -197,6 +199,10 @@ async def _status(client: Client, full: httpx.AsyncClient, method: str, path: st
     """Ask an operation in the way that must give an error, and give the status that it gives."""
     given: _Dict = {"params": {"owner": "ada"}} if method == "delete" else {}
     given |= {"json": _body_of(path)} if method == "post" else {}
+    if path.endswith("/picture"):
+        given = {"params": {"runs": "R999999" if wanted == 404 else "R000001"}}
+    elif "/file" in path:
+        given = {"params": {"as": "csv"}}
     if wanted == 408:
         given = {"content": _never(), "headers": {"content-type": "application/json"}}
     elif wanted == 404 and path.endswith(_ORDERED_AT):

@@ -1,8 +1,10 @@
 """The audit log: every change of it is found and named, and no order but a stop leaves unrecorded."""
 
+import asyncio
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -10,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from orchestrator.api.recording import ENTRY_HEADER, OrderRefused, Recorder
 from orchestrator.people.audit_check import ChainCheck, check_file
 from orchestrator.people.audit_entry import COLUMNS, Act
 from orchestrator.people.audit_history import Wanted, deeds
@@ -169,6 +172,58 @@ async def test_order_without_a_record_is_refused_and_a_stop_goes_through(
         monkeypatch.undo()
         assert (await browser.post("/api/v1/channels/21-1-2/empty", json={})).status_code == 200
         assert (await said(await browser.get("/api/v1/status")))["troubles"] == []
+
+
+async def test_order_that_comes_past_web_is_written_down_by_control(tmp_path: Path) -> None:
+    """Commands on the machine ask control itself: their orders are in the log once, as those by web are once."""
+    async with open_people_rig(tmp_path) as rig:
+        path = f"/api/v1/channels/{CHANNEL}/stop"
+        assert (await rig.web.control.post(path, json={"by": "ada"})).status_code == 200
+        assert rig.log() == [("ada", "channel_stop", None), ("ada", "channel_stop", 200)]
+        assert (await rig.web.web.post(path, json={"by": "bob"})).status_code == 200
+        assert rig.log()[2:] == [("bob", "channel_stop", None), ("bob", "channel_stop", 200)]
+        forged = {ENTRY_HEADER: "1"}
+        assert (await rig.web.control.post(path, json={"by": "eve"}, headers=forged)).status_code == 200
+        assert rig.log()[4:] == [("eve", "channel_stop", None), ("eve", "channel_stop", 200)]
+        assert (await rig.web.control.get("/api/v1/status")).status_code == 200
+        assert (await rig.web.control.post("/api/v1/runs", json={})).status_code == 422
+        assert rig.log()[6:] == [("", "start", None), ("", "start", 422)]
+
+
+@pytest.mark.parametrize(("path", "is_taken"), [("/api/v1/runs/R1/stop", True), ("/api/v1/runs", False)])
+async def test_only_stops_are_taken_where_the_file_of_people_cannot_be_used(path: str, is_taken: bool) -> None:
+    """A service that cannot open it still stops and holds, and says of anything else why not."""
+    recorder, order = Recorder(None, "others may read it"), replace(act(1), path=path)
+
+    async def work(number: int | None) -> int:
+        assert number is None
+        return 200
+
+    if is_taken:
+        assert await recorder.carry_out(order, work, lambda status: status) == 200
+    else:
+        with pytest.raises(OrderRefused, match="others may read it; stops still go"):
+            await recorder.carry_out(order, work, lambda status: status)
+
+
+@pytest.mark.real_time
+async def test_stop_waits_for_no_log(tmp_path: Path) -> None:
+    """A log that another program holds keeps a stop half a second at most; it is written down when that is possible."""
+    with PeopleFile(tmp_path / "rig.db") as file:
+        log, loop = AuditLog(file, lambda: 1_795_000_000.0), asyncio.get_running_loop()
+        began_s, left_s = loop.time(), []
+
+        async def work(number: int | None) -> int:
+            left_s.append(loop.time() - began_s)
+            assert number is None
+            holding.close()
+            return 200
+
+        holding = sqlite3.connect(people_path(tmp_path / "rig.db"), isolation_level=None)
+        holding.execute("BEGIN IMMEDIATE").close()
+        await Recorder(log).carry_out(act(1), work, lambda status: status)
+        assert left_s[0] < 1
+        assert [(entry.act, entry.status) for entry in log.entries(0, 9)] == [("stop", None), ("stop", 200)]
 
 
 async def test_log_tells_orders_and_their_outcomes_and_no_secret(tmp_path: Path) -> None:

@@ -30,7 +30,7 @@ def program_of(name: str) -> Program:
 
 @pytest.mark.parametrize("name", shipped_recipes())
 def test_course_of_every_shipped_recipe_takes_its_time_inside_its_limits(name: str) -> None:
-    """It ends when the forecast says, goes on in time only, and stays inside the host's limits; it is short."""
+    """It ends when the forecast says, goes on in time only, and stays inside the host's limits, which lie in others."""
     program = program_of(name)
     course, host = expected_course(program), program.cycling[0].limits.host
     assert course.points[-1].time_s == pytest.approx(forecast(program).expected_duration_s, rel=1e-6)
@@ -38,6 +38,9 @@ def test_course_of_every_shipped_recipe_takes_its_time_inside_its_limits(name: s
         assert len(points) <= MOST_POINTS
         assert all(one.time_s <= two.time_s for one, two in pairwise(points))
         assert all(host.low_v <= it.voltage_v <= host.high_v for it in points)
+    for one, two in pairwise(limit_layers(program)):
+        assert one.low_v is None or two.low_v is None or one.low_v >= two.low_v
+        assert one.high_v is None or two.high_v is None or one.high_v <= two.high_v
 
 
 def test_course_shows_the_voltages_that_end_steps_and_where_spectra_lie() -> None:
@@ -81,13 +84,8 @@ def test_current_that_stands_in_two_steps_is_one_field_and_two_currents_are_two(
     assert [one.name for one in changeable(two)][:2] == ["current (step 2.1)", "current (step 2.2)"]
 
 
-def test_limits_get_wider_from_layer_to_layer_and_doubts_name_their_value() -> None:
-    """Step, host, tester, absolute; a current far outside of what is usual is named in its unit."""
-    for name in shipped_recipes():
-        layers = limit_layers(program_of(name))
-        for one, two in pairwise(layers):
-            assert one.low_v is None or two.low_v is None or one.low_v >= two.low_v
-            assert one.high_v is None or two.high_v is None or one.high_v <= two.high_v
+def test_doubts_name_their_value_and_gross_ones_need_two_persons() -> None:
+    """A current twice outside of what is usual is named in its unit; one four times outside by two persons."""
     document = recipe_document("li-li-0.2")
     for much, twice in (("20 mA/cm2", False), ("40 mA/cm2", True)):
         text = document.text.replace("0.2 mA/cm2", much)

@@ -116,8 +116,7 @@ async def test_line_for_a_busy_channel_is_refused_and_never_queued(client: Clien
 
 
 async def test_list_of_sixty_four_lines_is_the_longest(client: Client) -> None:
-    """One line more, and an empty list, are refused as a whole."""
+    """One line more, and an empty list, are refused as a whole, and nothing is ordered."""
     await batch(client.http, [line("21-1-1", "")] * 65, status=422)
     await batch(client.http, [], status=422)
-    told = await batch(client.http, [line("21-1-1", "")] * 64, "/check")
-    assert told["left"] + len(told["answers"]) == 64
+    assert client.service.runs == []

@@ -77,6 +77,9 @@ async def test_channel_taken_meanwhile_is_told_on_the_page_and_nothing_waits(pag
     assert "21-1-3 is busy with R000001 (lot7-12)" in html
     assert "nothing was ordered" in html
     assert 'name="act" value="start"' not in html
+    chinese = html_text.unescape(await pages.post("/act/launch?lang=zh", form, 409))
+    assert "未启动" in chinese
+    assert "21-1-3 正在测试 lot7-12" in chinese
     assert len(pages.client.service.runs) == 1
 
 
@@ -134,6 +137,8 @@ async def test_repeat_with_half_the_current_is_one_field_and_a_cell(pages: Pages
     assert f"Repeat {first['run_id']} with" in html
     assert 'value="0.2 mA/cm2"' in html
     assert hidden(html, "like_recipe") == "li-li-0.2"
+    assert "0.157\xa0mA" in html
+    assert hidden(html, "check_id") == "", "no cell is named yet"
     like = {"like": first["run_id"], "like_recipe": "li-li-0.2", "facts": "like", CURRENT: "0.1 mA/cm2"}
     form = await filled(pages, **like)
     await pages.post("/act/launch", form)
@@ -190,7 +195,9 @@ async def test_list_starts_those_that_can_run_and_tells_the_others_first(pages: 
     html = await pages.post("/act/launch/list", form, 200)
     assert "Start the 2 that can run" in html
     assert html.index("There is no recipe li-li-0.9") < html.index("lot7-41</td>")
-    start = form | {"act": "start"} | {name: hidden(html, name) for name in ("digest", "key", "chosen", "fresh")}
+    # A browser sends a form with other ends of lines than a script.
+    start = form | {"lines": form["lines"].replace("\n", "\r\n"), "act": "start"}
+    start |= {name: hidden(html, name) for name in ("digest", "key", "chosen", "fresh")}
     done, again = [await pages.post("/act/launch/list", start, 200) for _ in range(2)]
     assert "2 started, 2 not." in done
     assert "2 started, 2 not." in again

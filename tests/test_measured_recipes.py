@@ -69,7 +69,10 @@ def test_value_is_expected_at_the_nominal_capacity_and_bounded_around_it() -> No
 
 def test_taper_that_is_not_below_the_least_current_is_told_with_that_current() -> None:
     """What is refused is half of the expected rate, and the sentence says that one."""
-    steps = _ALL + "  - {step: cc_cv, direction: charge, current: C/15 of step ref, voltage: 3.8 V, until: {current: C/20}}\n"
+    steps = (
+        _ALL
+        + "  - {step: cc_cv, direction: charge, current: C/15 of step ref, voltage: 3.8 V, until: {current: C/20}}\n"
+    )
     with pytest.raises(ResolveError, match=r"ends at 0\.00935 mA, which is not below its 0\.00623"):
         program(steps)
 

@@ -10,12 +10,13 @@ import pytest
 
 from orchestrator.dashboard.app import new_pages
 from orchestrator.dashboard.assets import FOLDER, UPLOT, Assets, WrongAsset, uplot_file
-from orchestrator.dashboard.pages import TEMPLATES, accepted_language
+from orchestrator.dashboard.pages import NAVIGATION, TEMPLATES, accepted_language
 from tests.api_client import TOKEN
 from tests.web_rig import open_web_rig
 
 SCRIPT_BYTES = 60_000
 LONGEST_MODULE = 250
+_SCRIPT = r"static\(['\"](\w+\.js)['\"]\)"
 AS_A_PERSON = {"authorization": "Basic " + b64encode(f"ada:{TOKEN}".encode()).decode()}
 
 
@@ -28,6 +29,9 @@ async def test_every_answer_has_the_headers_that_keep_a_browser_from_harm(tmp_pa
             assert answer.status_code == status, path
             assert answer.headers["content-security-policy"].startswith("default-src 'self';")
             assert answer.headers["x-content-type-options"] == "nosniff"
+        refused = await rig.web.get("/rack", headers={"authorization": "Bearer no"})
+        assert refused.status_code == 401
+        assert refused.headers["content-security-policy"].startswith("default-src 'self';")
         api = await rig.web.get("/docs")
         assert api.headers["content-security-policy"].startswith("default-src 'none'")
 
@@ -87,11 +91,17 @@ def test_pages_have_no_inline_script_or_style() -> None:
 
 
 def test_own_scripts_are_small() -> None:
-    """Each module has at most 250 lines, all together at most 60 kB; none names another host."""
+    """Each module has at most 250 lines, those of one page together at most 60 kB; none names another host."""
     scripts = {path.name: path.read_text("utf-8") for path in FOLDER.glob("*.js")}
     assert [name for name, text in scripts.items() if text.count("\n") > LONGEST_MODULE] == []
-    assert sum(len(text.encode()) for text in scripts.values()) <= SCRIPT_BYTES
     assert [name for name, text in scripts.items() if re.search(r"https?://(?!www\.w3\.org)", text)] == []
+    frame = set(re.findall(_SCRIPT, (TEMPLATES / "base.html").read_text("utf-8")))
+    for template in TEMPLATES.glob("*.html"):
+        wanted, loaded = frame | set(re.findall(_SCRIPT, template.read_text("utf-8"))), set[str]()
+        while wanted:
+            loaded.add(name := wanted.pop())
+            wanted |= set(re.findall(r"[\"']\./(\w+\.js)[\"']", scripts.get(name, ""))) - loaded
+        assert sum(len(scripts[name].encode()) for name in loaded & set(scripts)) <= SCRIPT_BYTES, template.name
 
 
 def test_uplot_is_served_as_it_was_released(tmp_path: Path) -> None:
@@ -106,11 +116,22 @@ def test_uplot_is_served_as_it_was_released(tmp_path: Path) -> None:
 
 
 def test_navigation_shows_only_pages_that_are_there() -> None:
-    """An entry of the header leads to a page: no entry is there for one that is not built."""
-    from starlette.routing import Route
+    """Each page that is built has its entry in the header, and no entry leads nowhere."""
+    there = new_pages().state.paths
+    assert "/rack" in there
+    assert {path for path in there if path.count("/") == 1 and not path.startswith("/act")} >= _in_navigation()
 
-    from orchestrator.dashboard.pages import NAVIGATION
 
-    there = {route.path for route in new_pages().routes if isinstance(route, Route)}
-    assert {"/", "/static/{version}/{name}"} <= there
-    assert all(entry.path.startswith("/") for entry in NAVIGATION)
+async def test_header_leads_to_the_pages(tmp_path: Path) -> None:
+    """What the header of a page links to is answered."""
+    async with open_web_rig(tmp_path / "web.db") as rig:
+        rack = await rig.web.get("/rack")
+        nav = rack.text[rack.text.index("<nav") : rack.text.index("</nav>")]
+        linked = re.findall(r'href="([^"]+)"', nav)
+        assert set(linked) == _in_navigation()
+        assert [path for path in linked if (await rig.web.get(path)).status_code == 404] == []
+
+
+def _in_navigation() -> set[str]:
+    there = new_pages().state.paths
+    return {entry.path for entry in NAVIGATION if entry.path in there and entry.least_role == "viewer"}

@@ -11,11 +11,14 @@ from orchestrator.dashboard.assets import FOLDER
 from orchestrator.dashboard.pages import NAVIGATION, TEMPLATES
 from orchestrator.dashboard.states import STATES
 from orchestrator.dashboard.words import LANGUAGES, Words, WordsError, placeholders
+from orchestrator.events.told_codes import values_of_codes
 from orchestrator.states import RunState
 
 WORDS = Words.load()
 # Words that are ours, and no technician's; English only.
 FORBIDDEN = re.compile(r"\b(armed|preflight|envelope|finding|latched|adopt\w*|undecided|intent\w*)\b", re.IGNORECASE)
+# The name of the product, and units.
+_NO_WORDS = {"cellrig", "cm²", "mA", "mAh", "mg", "mm"}
 _CODE = r"""\bt\(\s*["']([a-z_.]+)["']"""
 
 
@@ -47,16 +50,16 @@ def test_codes_that_pages_use_are_in_the_table() -> None:
     asked = {entry.code for entry in NAVIGATION}
     for file in (*TEMPLATES.glob("*.html"), *FOLDER.glob("*.js")):
         asked |= set(re.findall(_CODE, file.read_text("utf-8")))
-    assert sorted(code for code in asked if not code.endswith(".") and not WORDS.has(code)) == []
+    assert sorted(code for code in asked if not code.endswith((".", "_")) and not WORDS.has(code)) == []
 
 
 def test_templates_have_no_text_of_their_own() -> None:
-    """What stands between the tags of a template comes out of the table: the name of the product excepted."""
+    """What stands between the tags of a template comes out of the table: the name of the product and units excepted."""
     for file in TEMPLATES.glob("*.html"):
         html = re.sub(r"\{#.*?#\}|\{%.*?%\}|\{\{.*?\}\}", " ", file.read_text("utf-8"), flags=re.DOTALL)
         # Attributes that a macro gives stand outside of a tag.
         text = re.sub(r"<[^>]*>|&\w+;|[\w-]+=\"[^\"]*\"|data-\w+|\bhidden\b", " ", html)
-        assert re.findall(r"[^\W\d_]{2,}", text.replace("cellrig", "")) == [], file.name
+        assert set(re.findall(r"[^\W\d_]{2,}", text)) - _NO_WORDS == set(), file.name
 
 
 @pytest.mark.parametrize(
@@ -81,3 +84,17 @@ def test_code_that_is_there_twice_is_refused(tmp_path: Path) -> None:
         (tmp_path / name).write_text('["a"]\nen = "x"\nzh = "x"', "utf-8")
     with pytest.raises(WordsError, match=r"two\.toml: a is in one\.toml already"):
         Words.of([tmp_path / "one.toml", tmp_path / "two.toml"])
+
+
+def test_every_reason_that_calls_a_person_is_told_in_both_languages() -> None:
+    """A code of a rule, of any state in which a person is wanted, has a text whose values the rule gives."""
+    given: dict[str, frozenset[str]] = {}
+    for end, values in values_of_codes():
+        given[end] = given.get(end, frozenset()) | values
+    heads = {"tripped", "held", "hands", "unseen", "unknown", "done", "stopped", "failed"}
+    told = {code: code.partition(".") for code in WORDS.codes if code.partition(".")[0] in heads}
+    assert {end for _, _, end in told.values()} >= set(given) - {"soak", "unstored"}
+    for code, (_, _, end) in told.items():
+        if end in given:
+            assert placeholders(WORDS.text("en", code)) <= given[end], code
+    assert all(WORDS.has(f"need.{head}") for head in ("tripped", "held", "hands", "unseen", "unknown", "queued"))

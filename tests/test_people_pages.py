@@ -63,6 +63,18 @@ async def test_sign_in_leads_to_the_page_that_was_asked_for_and_nowhere_else(web
         assert (reply.status_code, reply.headers["location"]) == (303, leads)
 
 
+async def test_link_from_elsewhere_leads_who_is_signed_in_to_its_page(web: PeopleWeb) -> None:
+    """It comes without the cookie: the sign-in sends the browser round once more by itself, and then lets it pass."""
+    browser, other = await signed_in(web, Role.VIEWER), form_browser(web)
+    elsewhere = {"sec-fetch-site": "cross-site"}
+    asked = await other.get("/sign-in?next=/runs/R000007?x=cycle", headers=elsewhere)
+    (again,) = re.findall(r'http-equiv="refresh" content="0; url=([^"]*)"', asked.text)
+    passed = await browser.get(unescape(again), headers={"sec-fetch-site": "same-origin"})
+    assert (passed.status_code, passed.headers["location"]) == (303, "/runs/R000007?x=cycle")
+    shown = await other.get(unescape(again), headers=elsewhere)
+    assert (shown.status_code, "refresh" in shown.text) == (200, False)
+
+
 async def test_wrong_sign_in_says_so_in_the_language_of_the_browser(web: PeopleWeb) -> None:
     """The form comes back with the sentence and the name, never with the password; in Chinese too."""
     for language, words in (("en", "Name and password do not fit"), ("zh-CN", "姓名与密码不符")):

@@ -17,6 +17,7 @@ from orchestrator.api.makers import CannotMake, Makers, NothingThere
 from orchestrator.api.models import PictureQuery
 from orchestrator.api.run_traces import RunTraces
 from orchestrator.api.time_pictures import Clock, numbers
+from orchestrator.events import EventKind
 from orchestrator.report.journal_page import style
 from orchestrator.report.page_pictures import NoPicture, page_picture
 from orchestrator.report.picture_data import MOST_RUNS, QUANTITIES, Picture, Shown, as_csv
@@ -49,12 +50,12 @@ def test_page_file_and_table_of_a_picture_hold_the_same_numbers(store: Store, ru
         figure = figure_of(again)
     rows = table(again)
     for panel, axes in zip(again.panels, figure.axes, strict=True):
-        curves = [line for line in axes.get_lines() if len(line.get_xdata()) > 2 or len(panel.lines[0].x) <= 2]
-        for line, drawn in zip(panel.lines, curves, strict=False):
+        for line, drawn in zip(panel.lines, axes.get_lines(), strict=False):
+            drawn_x, drawn_y = np.asarray(drawn.get_xdata(), float), np.asarray(drawn.get_ydata(), float)
             pairs = list(zip(line.x, line.y, strict=True))
-            for (x, y), at_x, at_y in zip(pairs, drawn.get_xdata(), drawn.get_ydata(), strict=True):
-                assert x == at_x or (x is None and isnan(float(at_x)))
-                assert y == at_y or (y is None and isnan(float(at_y)))
+            for (x, y), at_x, at_y in zip(pairs, drawn_x, drawn_y, strict=True):
+                assert x == at_x or (x is None and isnan(at_x))
+                assert y == at_y or (y is None and isnan(at_y))
             name_x, name_y = QUANTITIES[panel.x_axis.quantity], QUANTITIES[line.y_axis.quantity]
             told = {(row[name_x], row[name_y]) for row in rows if row["curve"] == line.curve and row[name_y]}
             assert told >= {(repr(x), repr(y)) for x, y in pairs if x is not None and y is not None}
@@ -98,7 +99,7 @@ async def test_time_picture_has_gaps_events_and_notes_at_their_run_time(store: S
     run_id = RunMaker(store, PROGRAM).run(CUTS_S)
     data = RunData(store, run_id)
     test = data.tests[0]
-    store.add_event(run_id, "soft short suspected", "look here", data.began_unix_s(test) + 100.0)
+    store.add_event(run_id, EventKind.COMMAND, "look here", data.began_unix_s(test) + 100.0)
     picture = Picture.of(await numbers(RunTraces(), store, PictureQuery(runs=[run_id])))
     upper, lower = (panel.lines[0] for panel in picture.panels)
     assert upper.x == lower.x

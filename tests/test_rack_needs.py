@@ -143,6 +143,23 @@ async def test_tester_that_is_silent_is_one_line_that_turns_urgent_after_ten_min
     assert (line["priority"], line["channels"]) == ("B", ["21-1-1", "21-1-3", "21-1-5", "21-1-7"])
 
 
+async def test_stop_that_is_not_confirmed_within_half_a_minute_needs_a_person_now(client: Client) -> None:
+    """The tester does not answer: until it is so the row says that a stop is sent; then it is A, and asked again."""
+    await client.post("/runs", ORDER, 201)
+    await asyncio.sleep(200)
+    client.rig.tester.faults.delay("stop", before_s=500.0)
+    await client.post("/runs/R000001/stop", BY)
+    found = await client.get("/rack")
+    (row,) = [row for row in found["rows"] if row["channel"] == CHANNEL]
+    assert (row["reason"]["code"], row["priority"], row["actions"][0]) == ("stop.sent", None, "stop_again")
+    assert found["needs"] == []
+    await asyncio.sleep(40)
+    (line,) = (await client.get("/rack"))["needs"]
+    assert (line["priority"], line["code"], line["actions"]) == ("A", "stop.sent", ["stop_again"])
+    await asyncio.sleep(600)
+    assert (await client.get("/rack"))["needs"] == []
+
+
 async def test_put_off_ends_on_time_over_a_restart_and_stands_in_the_log(tmp_path: Path) -> None:
     """It is told by whom and why meanwhile, also at once after the restart; then the need is told again."""
     async with open_rig(poll_period_s=60.0) as rig:

@@ -136,7 +136,6 @@ async def test_queued_run_waits_for_a_word_on_its_cell(client: Client) -> None:
     await client.post("/runs", ORDER | {"queue": True, "label": "lot7-32"}, 201)
     assert (await row_of(client))["queued"] == ["R000002"]
     await client.stopped("/runs/R000001/stop")
-    await client.post(f"/channels/{CHANNEL}/empty", BY)
     await asyncio.sleep(120)
     row = await row_of(client)
     assert (row["state"], row["run_id"], row["priority"]) == ("queued", "R000002", "B")

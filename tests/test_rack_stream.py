@@ -145,6 +145,31 @@ async def test_control_that_is_gone_is_said_within_five_seconds_and_back_within_
         assert frame["only"] is None
 
 
+async def test_channel_that_changes_its_run_while_control_is_away_shows_no_value_under_the_wrong_one(
+    rig: WebRig,
+) -> None:
+    """What was known stays as one row; what comes then is the other run's alone."""
+    async with browser(rig.stream) as frames:
+        await take(frames)
+        rig.lose_control()
+        for path, order in (
+            ("runs/R000001/stop", {"by": "ada"}),
+            ("runs", ORDER | {"mounted": "lot7-33", "label": "lot7-33"}),
+        ):
+            await asyncio.sleep(60)
+            assert (await rig.control.post(f"/api/v1/{path}", json=order)).status_code in {200, 201}
+        await asyncio.sleep(200)
+        known = next(row for row in rig.feed.latest["rows"] if row["channel"] == CHANNEL)
+        assert (known["run_id"], known["state"]) == ("R000001", "running")
+        rig.bring_control_back()
+        rows: list[Frame] = []
+        while not rows:
+            rows = [row for row in (await take(frames))["rack"]["rows"] if row["channel"] == CHANNEL]
+        assert (rows[0]["run_id"], rows[0]["label"], rows[0]["cell_in"]) == ("R000002", "lot7-33", "lot7-33")
+        (test,) = rig.store.tests("R000002")
+        assert rows[0]["voltage_v"] in {sample.voltage_v for sample in rig.store.samples(test.id)}
+
+
 async def test_web_that_begins_without_a_control_shows_what_is_stored(rig: WebRig) -> None:
     """What ran is called unseen, with the time of its last record; control, once it answers, tells the rest."""
     before = (await rig.feed.fresh())["rows"]

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from orchestrator.events import EventKind
 from orchestrator.store import Notes, open_store
 from tests.package_rig import sealed
 from tests.web_rig import WebRig, open_web_rig
@@ -20,7 +21,7 @@ def filled(path: Path) -> None:
     with open_store(path) as store:
         for number in range(2):
             run_id = sealed(store)
-            store.add_event(run_id, "state", f"{HOSTILE} in run {number + 1}", 1.8e9)
+            store.add_event(run_id, EventKind.STATE, f"{HOSTILE} in run {number + 1}", 1.8e9)
             Notes(store).add(run_id, f"{HOSTILE} note {number + 1}", "ada <b>", 1.8e9)
 
 

@@ -24,7 +24,7 @@ def trace_of(volts: list[float], steps: list[int], gaps: list[int]) -> Trace:
     step = np.repeat(np.arange(1, len(steps) + 1), steps)[:n]
     behind = np.cumsum([int(at in gaps) for at in range(n)])
     one, numbers, zeros = np.ones(n, np.int64), np.arange(1, n + 1), np.zeros(n, np.int64)
-    time_s = numbers * 10.0
+    time_s = np.asarray(numbers * 10.0, np.float64)
     amps = np.where(step % 2 == 0, -1e-3, 1e-3)
     return Trace(one, numbers, step, behind, zeros, time_s, time_s + 1e9, np.array(volts, float), amps)
 
@@ -95,10 +95,10 @@ def test_dip_of_one_record_is_kept_in_each_of_a_thousand_trials() -> None:
     n = 600 * hour
     signs = np.where((np.arange(n) // hour) % 2 == 0, 1.0, -1.0)
     volts = signs * (0.08 + 0.002 * np.sin(np.arange(n) / 500))
-    whole = trace_of([], [], [])
     step = np.arange(n) // hour
     numbers, zeros = np.arange(1, n + 1), np.zeros(n, np.int64)
-    whole = Trace(zeros + 1, numbers, step, zeros, zeros.copy(), numbers * 10.0, numbers * 10.0, volts, signs * 1.57e-4)
+    time_s = np.asarray(numbers * 10.0, np.float64)
+    whole = Trace(zeros + 1, numbers, step, zeros, zeros.copy(), time_s, time_s, volts, signs * 1.57e-4)
     rng = np.random.default_rng(7)
     buckets_kept = 0
     dips = rng.integers(0, n, 1000)
@@ -148,7 +148,7 @@ async def test_windows_of_600_h_are_answered_in_milliseconds(store: Store, long_
     traces = RunTraces()
     await traces.window(store, long_run, 2000)
     for begin, end in ((None, None), (1e6, 1.2e6), (1e6, 1e6 + 60)):
-        took = []
+        window, took = await traces.window(store, long_run, 2000, begin=begin, end=end), []
         for _ in range(5):
             began = time.perf_counter()
             window = await traces.window(store, long_run, 2000, begin=begin, end=end)
@@ -203,9 +203,9 @@ def test_traces_of_many_runs_take_bounded_memory(tmp_path: Path) -> None:
     rng = np.random.default_rng(1)
     for part in range(20):
         number = np.arange(part * n + 1, (part + 1) * n + 1)
-        zeros = np.zeros(n, np.int64)
+        zeros, time_s = np.zeros(n, np.int64), np.asarray(number, np.float64)
         volts = rng.normal(size=n)
-        buckets.extend(Trace(zeros + 1, number, zeros, zeros, zeros.copy(), number * 1.0, number * 1.0, volts, volts))
+        buckets.extend(Trace(zeros + 1, number, zeros, zeros, zeros.copy(), time_s, time_s, volts, volts))
         assert len(buckets) <= 2000 + 32 * 4**4
     with open_store(tmp_path / "lab.db") as store:
         assert store.runs() == []

@@ -195,6 +195,7 @@ def test_tables_hold_their_types(store_path: Path) -> None:
         "intent",
         "measurement",
         "mounting",
+        "note",
         "origin",
         "run",
         "sample",

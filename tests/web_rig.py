@@ -17,6 +17,7 @@ from orchestrator.api.access import Guard, Message
 from orchestrator.api.app import create_app
 from orchestrator.api.live_stream import LiveClients
 from orchestrator.api.places import Places
+from orchestrator.api.recording import Recorder
 from orchestrator.api.refusals import Refusals
 from orchestrator.rack.service import Service
 from orchestrator.store import Store, open_store
@@ -93,7 +94,8 @@ async def open_web_rig(path: Path, sign_in: SignIn | None = None) -> AsyncIterat
             exchanges: set[InProcess] = set()
             answers = asyncio.Event()
             answers.set()
-            app = create_app(service, LiveClients(service.bus), TOKEN)
+            recorder = Recorder(sign_in.people.log) if sign_in is not None else None
+            app = create_app(service, LiveClients(service.bus), TOKEN, recorder=recorder)
 
             @asynccontextmanager
             async def connect(host: str, port: int) -> AsyncIterator[Exchange]:

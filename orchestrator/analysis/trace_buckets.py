@@ -51,7 +51,8 @@ class Trace:
     @classmethod
     def empty(cls) -> Trace:
         """Return no record."""
-        return cls(*(np.zeros(0, np.int64) for _ in range(5)), *(np.zeros(0) for _ in range(4)))
+        none, nothing = np.zeros(0, np.int64), np.zeros(0)
+        return cls(none, none, none, none, none, nothing, nothing, nothing, nothing)
 
     @classmethod
     def joined(cls, parts: Sequence[Trace]) -> Trace:
@@ -77,7 +78,10 @@ def thinned(trace: Trace, points: int) -> Integers:
     free = wanted - len(ends)
     each = 1 + (counts * free) // len(trace)
     return _kept(
-        trace, np.concatenate([_cuts(begin, count, n) for begin, count, n in zip(ends, counts, each, strict=True)])
+        trace,
+        np.concatenate(
+            [_cuts(int(begin), int(count), int(n)) for begin, count, n in zip(ends, counts, each, strict=True)]
+        ),
     )
 
 

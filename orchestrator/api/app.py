@@ -30,6 +30,8 @@ from orchestrator.api import (
     stored_routes,
     told_errors,
     trace_routes,
+    version_routes,
+    writing_routes,
 )
 from orchestrator.api.access import BODY, LOOPBACK_HOSTS, Guard
 from orchestrator.api.application import Statuses, describe_answers, new_application
@@ -39,6 +41,7 @@ from orchestrator.api.places import Places
 from orchestrator.api.preflight_desk import PreflightDesk
 from orchestrator.api.query_keys import only_known_keys
 from orchestrator.api.rack_rows import RackRows
+from orchestrator.api.recording import RecordedOrders, Recorder
 from orchestrator.api.refusals import REFUSALS_PATH, Refusals, into, person_in
 from orchestrator.api.run_traces import RunTraces
 from orchestrator.rack.claims import CommandRefused, NoSuchThing
@@ -50,7 +53,9 @@ from protocols.errors import InputError
 API, OPENAPI = browser.API, browser.OPENAPI
 
 # They are asked with a body, and order nothing.
-_QUESTIONS = frozenset({f"{API}/{name}" for name in ("preflight", "runs/check", "runs/batch/check")})
+_QUESTIONS = frozenset(
+    {f"{API}/{name}" for name in ("preflight", "runs/check", "runs/batch/check", "recipes/check", "cells/check")}
+)
 _STATUS: Statuses = (
     (NoSuchThing, 404),
     (NothingThere, 422),
@@ -73,10 +78,12 @@ def create_app(
     token: str,
     hosts: frozenset[str] = LOOPBACK_HOSTS,
     places: Places | None = None,
+    recorder: Recorder | None = None,
 ) -> Guard:
-    """Build the application for one service."""
+    """Build the application for one service; with a recorder it writes down orders that have not been."""
     app = build_routes(service, live)
-    return Guard(app, token, hosts, app.state.refusals.note_log_in, places)
+    served = RecordedOrders(app, recorder) if recorder is not None else app
+    return Guard(served, token, hosts, app.state.refusals.note_log_in, places)
 
 
 def build_routes(service: Service, live: LiveClients) -> FastAPI:
@@ -98,6 +105,7 @@ def build_routes(service: Service, live: LiveClients) -> FastAPI:
         origins.router,
         schema_routes.router,
         picture_routes.router,
+        version_routes.router,
     )
     reads = (
         trace_routes.router,
@@ -115,6 +123,7 @@ def build_routes(service: Service, live: LiveClients) -> FastAPI:
         notice_routes.orders,
         recipe_routes.router,
         note_routes.router,
+        writing_routes.router,
     )
     describe_answers((routes.open_router, *reads, *orders, commands.bodiless_router))
     known = [Depends(only_known_keys)]

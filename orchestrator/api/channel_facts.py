@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from drivers.interfaces import ChannelStatus
 from orchestrator.rack.service import Service
@@ -87,13 +87,15 @@ class FactsReader:
         """Return the facts of a channel."""
         supervisor = self._service.supervisor_of(channel)
         runs = self._runs.get(channel, [])
-        mounted = self._cell_in(channel)
+        mounted = self._cell_in(channel, runs)
         begun = [run for run in runs if run.state is not RunState.QUEUED]
         held = [run for run in begun if not run.state.has_ended or run.state.needs_person]
         on_it = [run for run in begun if mounted is not None and run.run_id == mounted.run_id]
         queued = tuple(run for run in runs if run.state is RunState.QUEUED)
         chosen = (held or on_it)[-1:]
-        if not chosen and (mounted is None or mounted.state.is_over) and queued:
+        # What waits for a word on its cell matters more than the cell that was there before.
+        waits = bool(queued) and (not chosen or queued[0].status.waits_for_a_word)
+        if waits and not held and (mounted is None or mounted.state.is_over):
             chosen = [queued[0]]
         shown = supervisor.watch.shown(channel)
         is_known = chosen and chosen[0] in held
@@ -115,9 +117,17 @@ class FactsReader:
             no_starts=self._no_starts,
         )
 
-    def _cell_in(self, channel: str) -> RunOnChannel | None:
-        """Return the run whose cell is in a channel; read again when anybody has said something of a cell."""
+    def _cell_in(self, channel: str, runs: Sequence[Run]) -> RunOnChannel | None:
+        """Return the run whose cell is in a channel; read again when anybody has said something of a cell.
+
+        The state of a run of this process is that of now; of any other that goes on the store is asked each time.
+        """
         known = self._mounted.get(channel)
+        mine = next((run for run in runs if known is not None and run.run_id == known.run_id), None)
+        if known is not None and mine is not None:
+            if known.state is not mine.state:
+                known = self._mounted[channel] = replace(known, state=mine.state)
+            return known
         if channel not in self._mounted or (known is not None and not known.state.is_over):
             known = self._mounted[channel] = self._service.cells.on(channel)
             self._note_place(channel)

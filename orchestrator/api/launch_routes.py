@@ -121,13 +121,15 @@ async def _planned(service: Service, order: models.CheckOrder) -> PlannedOrder:
 
 async def _choices(service: Service, order: models.CheckOrder, found: PlannedOrder) -> list[models.ChannelChoice]:
     """Judge each channel, and let others go on after each: a rack has sixty-four and more."""
+    names, unfit = service.channels(), dict[str, list[str]]()
+    if (request := found.request) is not None:
+        # Read off settings alone, and long for a long program.
+        unfit = await asyncio.to_thread(lambda: {it: service.preflight.unfit(it, request.program) for it in names})
     choices = []
-    for channel in service.channels():
+    for channel in names:
         # The word on the cell is for the chosen channel only.
         terms = terms_of(order if channel == order.channel else models.OrderParts())
-        reason = not_free(service, channel, order.by, terms)
-        if reason is None and found.request is not None:
-            reason = cannot_run(service, channel, found.request.program)
+        reason = not_free(service, channel, order.by, terms) or cannot_run(channel, unfit.get(channel, ()))
         told = None if reason is None else reason_now(reason)
         choices.append(models.ChannelChoice(channel=channel, can=reason is None, reason=told))
         await asyncio.sleep(0)

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from typing import TypeVar
 
 from orchestrator.api import models
-from orchestrator.store import Origins, Store
+from orchestrator.store import FileKind, Origins, Store, Version, Versions
 from orchestrator.store.used_names import UsedName, UsedNames
 from protocols.document import Document
 
@@ -18,20 +18,28 @@ _Item = TypeVar("_Item", models.RecipeItem, models.CellItem)
 async def recipes(store: Store, query: models.NameQuery) -> list[models.RecipeItem]:
     """Return the recipes that a question asks for; what was kept of earlier runs is read on a thread."""
     used = UsedNames(store).recipes() if query.used else []
+    versions = Versions(store, FileKind.RECIPE)
+    newest = {one.name: one for one in versions.newest()}
     shipped = {item.name: item for item in await asyncio.to_thread(_shipped_recipes)}
-    own = [(one, Origins(store).of(one.run_id).recipe) for one in used if one.name not in shipped]
-    found = await asyncio.to_thread(_own_recipes, own)
-    known = _with_use([*found, *shipped.values()], used)
+    kept = [(one.name, versions.document(one)) for one in newest.values()]
+    kept += [(it.name, Origins(store).of(it.run_id).recipe) for it in used if it.name not in {*shipped, *newest}]
+    found = await asyncio.to_thread(_kept_recipes, kept)
+    told = [item.model_copy(update=_written(newest.get(item.name))) for item in found]
+    known = _with_use([*told, *(item for name, item in shipped.items() if name not in newest)], used)
     return [item for item in known if _has(query.search, item.name, item.title, *item.kinds)]
 
 
 async def cells(store: Store, query: models.NameQuery) -> list[models.CellItem]:
     """Return the cells that a question asks for."""
     used = UsedNames(store).cells() if query.used else []
+    versions = Versions(store, FileKind.CELL)
+    newest = {one.name: one for one in versions.newest()}
     shipped = await asyncio.to_thread(_shipped_cells)
-    names = {item.name for item in shipped}
+    written = await asyncio.to_thread(_written_cells, [versions.document(one) for one in newest.values()])
+    told = [item.model_copy(update=_written(newest.get(item.name))) for item in written]
+    names = {item.name for item in shipped} | set(newest)
     own = [_cell(one.name, one.facts) for one in used if one.name not in names]
-    known = _with_use([*own, *shipped], used)
+    known = _with_use([*told, *own, *(item for item in shipped if item.name not in newest)], used)
     return [item for item in known if _has(query.search, item.name, item.kind)]
 
 
@@ -52,11 +60,18 @@ def _has(search: str, *texts: str) -> bool:
     return all(word in told for word in search.casefold().split())
 
 
-def _own_recipes(own: Sequence[tuple[UsedName, Document | None]]) -> list[models.RecipeItem]:
+def _written(one: Version | None) -> dict[str, object]:
+    """Return what is told of what was written on the rig; nothing of what is of an earlier run."""
+    if one is None:
+        return {}
+    return {"version": one.version, "written_by": one.written_by, "written_unix_s": one.at_unix_s}
+
+
+def _kept_recipes(kept: Sequence[tuple[str, Document | None]]) -> list[models.RecipeItem]:
     from protocols.errors import InputError
 
     found = []
-    for one, document in own:
+    for name, document in kept:
         if document is None:
             continue
         try:
@@ -64,8 +79,29 @@ def _own_recipes(own: Sequence[tuple[UsedName, Document | None]]) -> list[models
         except InputError:
             # Of an older cellrig, which understood what this one does not: it cannot be ordered again.
             continue
-        found.append(item.model_copy(update={"name": one.name}))
+        found.append(item.model_copy(update={"name": name}))
     return found
+
+
+def _written_cells(documents: Sequence[Document]) -> list[models.CellItem]:
+    from protocols.errors import InputError
+
+    found = []
+    for document in documents:
+        try:
+            found.append(_written_cell(document))
+        except InputError:
+            # Of an older cellrig: it cannot be ordered any more, and its page says why.
+            continue
+    return found
+
+
+@functools.lru_cache(maxsize=256)
+def _written_cell(document: Document) -> models.CellItem:
+    from protocols.loading import parse_cell
+
+    facts = parse_cell(document.text, document.file).facts()
+    return _cell(document.file, {key: getattr(facts, key) for key in ("kind", *_SIZES)})
 
 
 @functools.lru_cache(maxsize=256)

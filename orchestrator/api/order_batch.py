@@ -92,7 +92,8 @@ class LineOrders:
         except CommandRefused as err:
             return _refused(line, [*reasons, OrderReason("order.refused", "", str(err))])
         if reason is None and found.request is not None:
-            reason = cannot_run(self._service, order.channel, found.request.program)
+            unfit = await asyncio.to_thread(self._service.preflight.unfit, order.channel, found.request.program)
+            reason = cannot_run(order.channel, unfit)
         name = order.mounted or order.label
         there = None if order.same_cell else cell_elsewhere(self._service, name, order.channel)
         reasons += [one for one in (reason, there) if one is not None]

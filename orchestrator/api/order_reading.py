@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from orchestrator.api import models
 from orchestrator.api.pages import check_run
+from orchestrator.api.written_files import no_version, shipped_names
 from orchestrator.clock.scaled import in_loop_time
 from orchestrator.rack.claims import CommandRefused
 from orchestrator.rack.mounted_cells import Terms
@@ -18,40 +20,78 @@ from orchestrator.rack.pending_orders import ANSWER_WITHIN_S
 from orchestrator.rack.service import Service
 from orchestrator.runs.order_files import EarlierRun, OrderFiles, order_files
 from orchestrator.runs.request import RunRequest
-from orchestrator.store import Origins, Store
+from orchestrator.store import FileKind, Origins, Store, Versions
 from orchestrator.store.used_names import UsedNames
 from protocols.document import Document
 
 # Parts of an order that are kept with the run in other places, and those that say when it is carried out.
 _NO_SETTINGS = {"recipe", "recipe_yaml", "recipe_file", "recipe_included"}
 _NO_SETTINGS |= {"cell", "cell_yaml", "cell_file", "channel", "by", "check_id", "if_free"}
+_NO_SETTINGS |= {kind.setting for kind in FileKind}
 
 
 @dataclass(frozen=True, slots=True)
 class KeptFiles:
-    """The files that an order names and that earlier runs have kept."""
+    """The files that an order names, and that were written on the rig or that earlier runs have kept.
+
+    ``versions`` are the settings that name the versions of what was written here; ``missing`` says what there is not.
+    """
 
     like: EarlierRun | None = None
     recipe: Document | None = None
     cell: Document | None = None
+    versions: Mapping[str, int] = field(default_factory=dict)
+    missing: Mapping[FileKind, str] = field(default_factory=dict)
 
 
 def kept_files(store: Store, order: models.OrderParts) -> KeptFiles:
     """Return what the store has of an order's files. Raises NoSuchThing for a run ``like`` that is not there."""
-    from protocols.loading import shipped_cells, shipped_recipes
-
-    like = recipe = cell = None
+    like = None
     if order.like is not None:
         check_run(store, order.like)
         like = EarlierRun(order.like, Origins(store).of(order.like))
-    used = UsedNames(store)
-    if order.recipe is not None and order.recipe not in shipped_recipes():
-        run_id = used.run_with_recipe(order.recipe)
-        recipe = None if run_id is None else Origins(store).of(run_id).recipe
-    if order.cell is not None and order.cell not in shipped_cells():
-        run_id = used.run_with_cell(order.cell)
-        cell = None if run_id is None else Origins(store).of(run_id).cell
-    return KeptFiles(like, recipe, cell)
+    recipe = _named(store, FileKind.RECIPE, order.recipe, order.recipe_version)
+    cell = _named(store, FileKind.CELL, order.cell, order.cell_version)
+    versions, missing = dict(recipe.versions) | cell.versions, dict(recipe.missing) | cell.missing
+    if like is not None:
+        # What is not given is that of the earlier run, with the version that it named.
+        given = {FileKind.RECIPE: order.recipe or order.recipe_yaml, FileKind.CELL: order.cell or order.cell_yaml}
+        before = like.origin.settings or {}
+        versions |= {it.setting: before[it.setting] for it in FileKind if not given[it] and it.setting in before}
+    return KeptFiles(like, recipe.recipe, cell.cell, versions, missing)
+
+
+def kept_recipe(store: Store, order: models.RecipeText) -> Document | None:
+    """Return the recipe that is given, before anything is set in it; None where none is. Raises UnknownName."""
+    from protocols.errors import UnknownName
+
+    found = _named(store, FileKind.RECIPE, order.recipe, order.recipe_version)
+    if FileKind.RECIPE in found.missing:
+        raise UnknownName(found.missing[FileKind.RECIPE])
+    return found.recipe or order.document()
+
+
+def _named(store: Store, kind: FileKind, name: str | None, version: int | None) -> KeptFiles:
+    """Return the file that a name means: what was written on the rig, else what an earlier run has, unless shipped."""
+    if name is None:
+        without = f"a version is of a {kind.value} by its name: name it, or leave {kind.setting} out"
+        return KeptFiles(missing={} if version is None else {kind: without})
+    versions, document = Versions(store, kind), None
+    if (found := versions.version_of(name, version)) is not None:
+        document, setting = versions.document(found), {kind.setting: found.version}
+        return KeptFiles(None, *_pair(kind, document), setting)
+    if version is not None:
+        return KeptFiles(missing={kind: no_version(versions, kind, name, version)})
+    if name not in shipped_names(kind):
+        used, is_recipe = UsedNames(store), kind is FileKind.RECIPE
+        run_id = used.run_with_recipe(name) if is_recipe else used.run_with_cell(name)
+        origin = None if run_id is None else Origins(store).of(run_id)
+        document = None if origin is None else origin.recipe if is_recipe else origin.cell
+    return KeptFiles(None, *_pair(kind, document))
+
+
+def _pair(kind: FileKind, document: Document | None) -> tuple[Document | None, Document | None]:
+    return (document, None) if kind is FileKind.RECIPE else (None, document)
 
 
 def recipe_of_order(order: models.OrderParts, kept: KeptFiles) -> Document | None:
@@ -59,6 +99,7 @@ def recipe_of_order(order: models.OrderParts, kept: KeptFiles) -> Document | Non
 
     Raises UnknownName.
     """
+    _check_there(kept, FileKind.RECIPE)
     return kept.recipe or order.document() or (kept.like.origin.recipe if kept.like else None)
 
 
@@ -70,6 +111,7 @@ def cell_of_order(order: models.OrderParts, kept: KeptFiles) -> Document | None:
     from protocols.errors import UnknownName
     from protocols.loading import cell_document, shipped_cells
 
+    _check_there(kept, FileKind.CELL)
     if order.cell_yaml:
         return Document(order.cell_file or "cell_yaml", order.cell_yaml)
     if order.cell is not None and kept.cell is None:
@@ -79,11 +121,19 @@ def cell_of_order(order: models.OrderParts, kept: KeptFiles) -> Document | None:
     return kept.cell or (kept.like.origin.cell if kept.like else None)
 
 
+def _check_there(kept: KeptFiles, kind: FileKind) -> None:
+    from protocols.errors import UnknownName
+
+    if kind in kept.missing:
+        raise UnknownName(kept.missing[kind])
+
+
 def files_of(order: models.OrderParts, kept: KeptFiles) -> OrderFiles:
     """Gather the files of an order, with values set in them. Raises InputError and CannotRun."""
+    _check_there(kept, FileKind.RECIPE)
     given = kept.recipe or order.document()
     cell = cell_of_order(order, kept) if order.cell or order.cell_yaml else None
-    settings = order.model_dump(exclude_defaults=True, exclude=_NO_SETTINGS)
+    settings = order.model_dump(exclude_defaults=True, exclude=_NO_SETTINGS) | kept.versions
     return order_files(given, cell, kept.like, order.set, settings)
 
 

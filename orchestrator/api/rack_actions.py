@@ -57,4 +57,4 @@ def _may_go_on(facts: ChannelFacts, run: Run) -> bool:
 
 def _may_start(facts: ChannelFacts) -> bool:
     # Nobody has looked there since a run of ours had it, or since the service was started.
-    return not facts.no_starts and not facts.supervisor.watch.is_unseen(facts.channel)
+    return not facts.no_starts and not facts.queued and not facts.supervisor.watch.is_unseen(facts.channel)

@@ -44,7 +44,7 @@ class RackNeeds:
         if now - self._looked_unix_s >= _RIG_EVERY_S:
             self._looked_unix_s = now
             self._hear_of_notices()
-        raw = [*needs_of_rig(self._service, now, self._notices_failed)]
+        raw = [*needs_of_rig(self._service, self._notices_failed)]
         raw += [one for row in rows if (one := needs_of_row(row)) is not None]
         found = self._lines.lines(raw, now)
         words = self._put_offs.now(now)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from math import floor
 
 from orchestrator.api.channel_facts import ChannelFacts, FactsReader, since_of
-from orchestrator.api.models.rack import RackRow
+from orchestrator.api.models.rack import Priority, RackRow
 from orchestrator.api.rack_needs import RackNeeds
 from orchestrator.api.rack_row import make_row
 from orchestrator.clock.scaled import others_unix_s
@@ -23,6 +23,8 @@ from orchestrator.rack.service import Service
 _ANEW_S = 10.0
 # An expected end that moved by less is the same: it is an estimate.
 _SAME_END_S = 2.0
+# The tester confirms a stop within so long; after it somebody has to look at the channel.
+STOP_LATE_S = 30.0
 # What changes with every look, and is no change.
 _NO_CHANGE = {"rev", "seen_at", "left_s"}
 
@@ -50,6 +52,8 @@ class RackRows:
         self._since: dict[tuple[str, str], float] = {}
         # Of channels without a run: the state, and since when it was seen.
         self._states: dict[str, tuple[str, float | None]] = {}
+        # Since when a stop is ordered and not confirmed, by channel.
+        self._stop_since: dict[str, float] = {}
         self._looking = asyncio.Lock()
         self.needs = RackNeeds(service)
         self.rev = 0
@@ -112,6 +116,10 @@ class RackRows:
     ) -> _Kept:
         now = wall_time()
         row = make_row(facts, self._since_of(facts), now)
+        if not facts.stop_is_pending:
+            self._stop_since.pop(row.channel, None)
+        elif now - self._stop_since.setdefault(row.channel, now) >= STOP_LATE_S:
+            row.priority = Priority.A
         if row.run_id is None:
             known, since = self._states.get(row.channel, ("", None))
             if known != row.state:

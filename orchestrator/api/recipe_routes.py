@@ -8,36 +8,39 @@ from dataclasses import asdict
 from fastapi import APIRouter
 
 from orchestrator.api import models
+from orchestrator.api.order_reading import kept_recipe
+from orchestrator.api.parameters import TheStore
 from orchestrator.api.tags import Tag
 from orchestrator.clock.scaled import in_loop_time
 from orchestrator.rack.claims import CommandRefused
 from orchestrator.rack.pending_orders import ANSWER_WITHIN_S
+from protocols.document import Document
 
 router = APIRouter()
 
 
 @router.post("/recipes/opened", tags=[Tag.SHIPPED])
-async def opened(order: models.RecipeText) -> models.OpenedRecipe:
+async def opened(order: models.RecipeText, store: TheStore) -> models.OpenedRecipe:
     """Tell what may be set of a recipe, and the plain steps that it becomes with what is set; nothing is ordered.
 
     What is wrong in it is told in ``faults``, and the answer is 200 all the same.
     """
+    document = kept_recipe(store, order)
     try:
         async with asyncio.timeout(in_loop_time(ANSWER_WITHIN_S)):
-            return await asyncio.to_thread(_opened, order)
+            return await asyncio.to_thread(_opened, order, document)
     except TimeoutError:
         raise CommandRefused(f"the recipe was not read within {ANSWER_WITHIN_S:g} s: shorten it") from None
 
 
-def _opened(order: models.RecipeText) -> models.OpenedRecipe:
+def _opened(order: models.RecipeText, given: Document | None) -> models.OpenedRecipe:
     from protocols.changes import ChangedFile, changed, parse_change
     from protocols.errors import RecipeError, UnknownName
     from protocols.expansion import plain_text
     from protocols.loading import expansion_of, recipe_of
 
-    given = order.document()
     if given is None:
-        raise UnknownName("give either recipe, a shipped name, or recipe_yaml, the text of a file")
+        raise UnknownName("give either recipe, a name, or recipe_yaml, the text of a file")
     parameters: list[models.ParameterItem] = []
     try:
         wanted = [change for change in map(parse_change, order.set) if change.file is not ChangedFile.CELL]

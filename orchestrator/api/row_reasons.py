@@ -24,6 +24,8 @@ def reason_of(facts: ChannelFacts, state: str) -> Reason | None:
     if state == "no_answer":
         name = facts.supervisor.tester.name
         return Reason(code="no_answer", values={"instrument": name}, text=f"{name} does not answer")
+    if facts.stop_is_pending and state not in {"free", "idle"}:
+        return Reason(code="stop.sent", text="a stop is ordered and not confirmed yet")
     shown = facts.shown
     if shown is not None and (facts.is_stray or facts.is_foreign):
         words = facts.supervisor.watch.words(facts.channel)

@@ -108,8 +108,10 @@ async def series(
     pages.check_run(store, run_id)
     if query.x is not None:
         traces: RunTraces = request.app.state.traces
-        span = {"by_clock": query.x is models.SeriesAxis.CLOCK, "begin": query.begin, "end": query.end}
-        window = await traces.window(store, run_id, query.points or 2000, **span)
+        by_clock = query.x is models.SeriesAxis.CLOCK
+        window = await traces.window(
+            store, run_id, query.points or 2000, by_clock=by_clock, begin=query.begin, end=query.end
+        )
         tag = {"ETag": series_windows.tag_of(window)}
         if request.headers.get("if-none-match") == tag["ETag"]:
             return Response(status_code=304, headers=tag)

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 from orchestrator.api.models.series import SeriesAxis, SeriesValue
 
 if TYPE_CHECKING:
-    from orchestrator.analysis.trace_buckets import Floats, Trace
+    from orchestrator.analysis.thinning import Floats
+    from orchestrator.analysis.trace_buckets import Trace
     from orchestrator.api.run_traces import Window
 
 _OF_AXIS = {SeriesAxis.TIME: "time_s", SeriesAxis.CLOCK: "unix_s"}

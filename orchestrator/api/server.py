@@ -9,6 +9,7 @@ import os
 import signal
 import socket
 import sys
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
@@ -25,6 +26,7 @@ from orchestrator.api.live_stream import LiveClients
 from orchestrator.api.logs import Redaction, redact_logs
 from orchestrator.api.parent_link import ParentLink, Word
 from orchestrator.api.places import Bounds, Places
+from orchestrator.api.recording import Recorder
 from orchestrator.api.store_rights import check_rights
 from orchestrator.api.system_notice import notify
 from orchestrator.api.token import ensure_token, read_token, token_path
@@ -35,6 +37,9 @@ from orchestrator.bench.service_settings import ServiceSettings
 from orchestrator.bench.settings import BenchSettings
 from orchestrator.clock.virtual import wall_time
 from orchestrator.events import Bus, EventKind
+from orchestrator.people.audit_log import AuditLog
+from orchestrator.people.errors import FileUnusable
+from orchestrator.people.people_file import PeopleFile
 from orchestrator.preflight.host_clock import is_clock_synchronised
 from orchestrator.preflight.machine_checks import told_people_check
 from orchestrator.rack.housekeeping import Housekeeping
@@ -104,7 +109,7 @@ async def _serve_owned(
 ) -> None:
     check_rights(plan.store)
     given = _given_token(plan)
-    with open_store(plan.store) as store:
+    with open_store(plan.store) as store, contextlib.ExitStack() as ended:
         # Beside a store that is refused nothing is left.
         token = given or _own_token(plan.store, announce)
         redact_logs(Redaction({token} | plan.bench.secrets()))
@@ -136,13 +141,23 @@ async def _serve_owned(
             hosts = LOOPBACK_HOSTS
             if around.parent is None:
                 hosts |= {host.lower() for host in (plan.settings.host, *plan.settings.allowed_hosts)}
-            app = create_app(service, live, token, hosts, Places(Bounds.within(descriptors())))
+            recorder = _recorder(plan.store, ended)
+            app = create_app(service, live, token, hosts, Places(Bounds.within(descriptors())), recorder)
             server = http_server(app, around.settings)
             ready = partial(announce, url) if around.parent is None else partial(around.parent.tell, Word.READY, url)
             await _until_signal(service, beat, live, server, listening, around, ready)
             in_order = f"the service was ended in order; {words.meanwhile(testers)}"
         store.add_event(None, EventKind.SERVICE_STOPPED, in_order, wall_time())
         newest.remember(wall_time())
+
+
+def _recorder(store: Path, until_end: contextlib.ExitStack) -> Recorder:
+    """Return what writes orders down; where the file of people cannot be used, it says why."""
+    try:
+        return Recorder(AuditLog(until_end.enter_context(PeopleFile(store)), time.time))
+    except (FileUnusable, SettingsError) as err:
+        logger.error("only stops are taken, because it cannot be written down who orders what: %s", err)
+        return Recorder(None, str(err))
 
 
 def _given_token(plan: ServePlan) -> str | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -46,18 +46,48 @@ app = typer.Typer(
 
 
 @app.command("list", epilog=examples("cellrig recipe list"))
-def list_recipes(json: Json = False) -> None:
-    """List the shipped recipes."""
+def list_recipes(store: StoreFile = DEFAULT_STORE, json: Json = False) -> None:
+    """List the recipes that were written on the rig, as its store has them, and the shipped ones."""
     from protocols.loading import load_recipe, shipped_recipes
 
-    rows = []
+    rows = list(_written(store))
+    own = {row["name"] for row in rows}
     for name in shipped_recipes():
         recipe = load_recipe(name)
-        rows.append({"name": name, "for": [kind.value for kind in recipe.for_kinds], "title": recipe.title})
+        if name not in own:
+            rows.append({"name": name, "for": [kind.value for kind in recipe.for_kinds], "title": recipe.title})
     if json:
         print_json({"recipes": rows})
+    elif own:
+        told = [(r["name"], r.get("version"), ", ".join(r["for"]), r["title"]) for r in rows]
+        print_table(("recipe", "version", "for", "what it does"), told)
     else:
         print_table(("recipe", "for", "what it does"), [(r["name"], ", ".join(r["for"]), r["title"]) for r in rows])
+
+
+def _written(store: Path) -> Iterator[dict[str, Any]]:
+    """Yield the recipes that were written on a rig, last written first; none where there is no store."""
+    from orchestrator.store import FileKind, StoreError, Versions, open_store
+    from protocols.errors import InputError
+    from protocols.loading import recipe_of
+
+    if not store.exists():
+        return
+    try:
+        with open_store(store, read_only=True) as opened:
+            versions = Versions(opened, FileKind.RECIPE)
+            found = [(one, versions.document(one)) for one in versions.newest()]
+    except StoreError as err:
+        say(f"without the recipes that were written on the rig: {err}", err=True)
+        return
+    for one, document in found:
+        try:
+            recipe = recipe_of(document)
+        except InputError as err:
+            say(f"{one.name}, version {one.version}, cannot be read by this cellrig: {err}", err=True)
+            continue
+        kinds = [kind.value for kind in recipe.for_kinds]
+        yield {"name": one.name, "for": kinds, "title": recipe.title, "version": one.version, "by": one.written_by}
 
 
 @app.command(

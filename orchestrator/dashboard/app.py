@@ -10,12 +10,14 @@ from fastapi.responses import RedirectResponse, Response
 from starlette.exceptions import HTTPException
 
 from orchestrator.dashboard import (
+    cells_page,
     compare_page,
     launch_list_page,
     launch_page,
     log_page,
     people_pages,
     rack_page,
+    recipes_page,
     run_page,
     runs_page,
     sign_in_page,
@@ -39,6 +41,8 @@ def routers() -> list[APIRouter]:
         runs_page.router,
         run_page.router,
         compare_page.router,
+        recipes_page.router,
+        cells_page.router,
         log_page.router,
         people_pages.router,
         sign_in_page.router,

@@ -15,9 +15,10 @@ from orchestrator.api.models import CellItem, NameQuery
 from orchestrator.api.named_items import cells
 from orchestrator.dashboard import numbers
 from orchestrator.dashboard.asking import ask, form_of, order
-from orchestrator.dashboard.launch_words import Teller
+from orchestrator.dashboard.launch_view import sizes_of
 from orchestrator.dashboard.pages import PageContext, RigFacts, page, rig_time
 from orchestrator.dashboard.pasted_orders import LINES_MAX, Pasted, PastedLine, pasted
+from orchestrator.dashboard.sentences import Speaker
 from protocols.normalised import plain
 
 router = APIRouter()
@@ -42,7 +43,10 @@ class LineShown:
 @router.get(PATH)
 async def launch_list(request: Request) -> Response:
     """Show the empty list."""
-    return _page(request, await _known(request), "", "", (), {})
+    known = await _known(request)
+    # Foils are alike; what is weighed is chosen by a person.
+    foils = (it.name for it in known if it.used_unix_s is not None and it.active_mass_mg is None)
+    return _page(request, known, "", next(foils, ""), (), {})
 
 
 @router.post("/act/launch/list")
@@ -50,14 +54,15 @@ async def act_launch_list(request: Request) -> Response:
     """Check the lines of a pasted list, or start those that can run."""
     form = await form_of(request)
     text, facts, known = form.get("lines", ""), form.get("facts", ""), await _known(request)
-    read, teller = pasted(text), _teller(request)
+    read, speaker = pasted(text), _speaker(request)
     names = {item.name for item in known}
     if form.get("act") == "start":
         # What was new when the list was looked at is new for its start: a run of it may have begun since.
         fresh = _numbers(form.get("fresh", ""))
         names -= {line.values["cell"] for line in read.lines if line.number in fresh and "cell" in line.values}
     by = PageContext.of(request).person
-    digest = hashlib.sha256(f"{facts}\n{text}".encode()).hexdigest()[:32]
+    # A browser ends the lines of a form otherwise than a script does.
+    digest = hashlib.sha256("\n".join([facts, *text.splitlines()]).encode()).hexdigest()[:32]
     orders = [_order(line, facts, names) for line in read.lines]
     sent = [(n, body) for n, body in enumerate(orders) if body is not None]
     body = {"orders": [one for _, one in sent], "by": by}
@@ -66,7 +71,7 @@ async def act_launch_list(request: Request) -> Response:
         checked = (await ask(request, "/runs/batch/check", body)).body
     if "answers" not in checked:
         return _page(request, known, text, facts, (), {"refusal": str(checked.get("error", ""))}, status=409)
-    rows = _checked_rows(read, orders, checked["answers"], teller)
+    rows = _checked_rows(read, orders, checked["answers"], speaker)
     if form.get("act") != "start":
         return _page(request, known, text, facts, rows, _told_of(read, digest, names))
     if form.get("digest") != digest:
@@ -79,7 +84,7 @@ async def act_launch_list(request: Request) -> Response:
     if not told.is_good:
         extra = _told_of(read, digest, names) | {"refusal": told.error}
         return _page(request, known, text, facts, rows, extra, status=409)
-    rows = _started_rows(rows, [read.lines[n].number for n, _ in going], told.body["answers"], teller)
+    rows = _started_rows(rows, [read.lines[n].number for n, _ in going], told.body["answers"], speaker)
     started = sum(bool(row.run) for row in rows)
     extra = {"digest": digest, "key": form.get("key", ""), "done": True, "started": started, "left": told.body["left"]}
     extra["fresh"] = form.get("fresh", "")
@@ -92,9 +97,9 @@ async def _known(request: Request) -> list[CellItem]:
     return await cells(request.app.state.stored(), NameQuery(used=True))
 
 
-def _teller(request: Request) -> Teller:
+def _speaker(request: Request) -> Speaker:
     rig: RigFacts = getattr(request.app.state, "rig", RigFacts())
-    return Teller(PageContext.of(request).lang, rig.lab_zone, rig_time(request))
+    return Speaker(PageContext.of(request).lang, rig.lab_zone, rig_time(request))
 
 
 def _told_of(read: Pasted, digest: str, names: Collection[str]) -> dict[str, Any]:
@@ -118,39 +123,39 @@ def _order(line: PastedLine, facts: str, names: Collection[str]) -> dict[str, An
 
 
 def _checked_rows(
-    read: Pasted, orders: Sequence[Any], answers: Sequence[Mapping[str, Any]], teller: Teller
+    read: Pasted, orders: Sequence[Any], answers: Sequence[Mapping[str, Any]], speaker: Speaker
 ) -> list[LineShown]:
     """Return the rows of a checked list, those first that cannot run."""
     left, rows = iter(answers), []
     for line, body in zip(read.lines, orders, strict=True):
         if body is None:
             code = line.problem or "list.no_facts"
-            told = teller.t(code, cell=line.values.get("cell", "")) if code == "list.no_facts" else teller.t(code)
+            told = speaker.t(code, cell=line.values.get("cell", "")) if code == "list.no_facts" else speaker.t(code)
             rows.append(LineShown(line.number, line.values, is_bad=True, told=told))
         elif (answer := next(left, None)) is not None:
-            rows.append(_checked_row(line, answer, teller))
+            rows.append(_checked_row(line, answer, speaker))
         else:
-            rows.append(LineShown(line.number, line.values, is_bad=True, told=teller.t("launch.not_checked")))
+            rows.append(LineShown(line.number, line.values, is_bad=True, told=speaker.t("launch.not_checked")))
     return _bad_first(rows)
 
 
-def _checked_row(line: PastedLine, answer: Mapping[str, Any], teller: Teller) -> LineShown:
+def _checked_row(line: PastedLine, answer: Mapping[str, Any], speaker: Speaker) -> LineShown:
     check = answer["check"]
-    told = [teller.sentence(reason) for reason in answer["reasons"]]
+    told = [speaker.sentence(reason) for reason in answer["reasons"]]
     if check is not None:
-        told += [teller.t("list.doubt", text=doubt["sentence"]) for doubt in check["doubts"]]
+        told += [speaker.t("list.doubt", text=doubt["sentence"]) for doubt in check["doubts"]]
     current = ends = ""
     if check is not None and check["largest"] is not None:
         current = f"{plain(check['largest']['current_ma'])}{_NBSP}mA"
     if check is not None and check["expected_s"] is not None:
-        about = numbers.left(check["expected_s"], teller.lang)
-        ends = f"{teller.moment(check['expected_end_unix_s'])} ({about})"
+        about = numbers.left(check["expected_s"], speaker.lang)
+        ends = f"{speaker.moment(check['expected_end_unix_s'])} ({about})"
     is_bad = not answer["ok"] or bool(told)
     return LineShown(line.number, line.values, is_bad, "\n".join(told), current, ends)
 
 
 def _started_rows(
-    rows: Sequence[LineShown], numbers_sent: Sequence[int], answers: Sequence[Mapping[str, Any]], teller: Teller
+    rows: Sequence[LineShown], numbers_sent: Sequence[int], answers: Sequence[Mapping[str, Any]], speaker: Speaker
 ) -> list[LineShown]:
     """Return the rows with what came of those that were sent."""
     came = dict(zip(numbers_sent, answers, strict=False))
@@ -163,7 +168,7 @@ def _started_rows(
             run = answer["run"]["run_id"]
             found.append(LineShown(row.number, row.given, False, "", row.current, row.ends, run))
         else:
-            told = "\n".join(teller.sentence(reason) for reason in answer["reasons"])
+            told = "\n".join(speaker.sentence(reason) for reason in answer["reasons"])
             found.append(LineShown(row.number, row.given, True, told, row.current, row.ends))
     return _bad_first(found)
 
@@ -193,6 +198,7 @@ def _page(
         text=text,
         facts=facts,
         cells=known,
+        sizes_of=sizes_of,
         rows=rows,
         most=LINES_MAX,
         can=sum(not row.is_bad and not row.run for row in rows),

@@ -15,7 +15,7 @@ from orchestrator.api.models import CellItem, NameQuery, RecipeItem
 from orchestrator.api.named_items import cells, recipes
 from orchestrator.api.pages import check_run
 from orchestrator.dashboard.asking import ask, form_of, order
-from orchestrator.dashboard.launch_view import LaunchView
+from orchestrator.dashboard.launch_view import LaunchView, sizes_of
 from orchestrator.dashboard.order_form import LIKE, NEW, LaunchForm, confirms
 from orchestrator.dashboard.pages import HEADERS, PageContext, page
 from orchestrator.rack.claims import NoSuchThing
@@ -43,7 +43,7 @@ async def act_launch(request: Request) -> Response:
     """Start the test of a form, or show again what follows from it."""
     given = await form_of(request)
     form = LaunchForm.of(given)
-    if given.get("act") != "start" or not form.check_id:
+    if given.get("act") != "start" or not (form.check_id and form.cell):
         query = urlencode({name: value for name, value in given.items() if name not in _NO_QUERY and value})
         return _seen_at(f"{PATH}?{query}")
     known = await cells(request.app.state.stored(), _USED)
@@ -59,6 +59,7 @@ async def act_launch(request: Request) -> Response:
         if told.is_good:
             return _seen_at(f"{PATH}?{urlencode({'started': told.body['run_id']})}")
         refusal = told.error
+        checked = await _checked(request, form, known)
     named = await recipes(request.app.state.stored(), _USED)
     return _page(request, form, named, known, checked, refusal=refusal, unconfirmed=missing, status=409)
 
@@ -117,6 +118,10 @@ async def _checked(request: Request, form: LaunchForm, known: list[CellItem]) ->
     told = await ask(request, "/runs/check", _order(request, form, known))
     if told.is_good:
         found: dict[str, Any] = told.body
+        if not form.cell and not any(reason["field"] == "cell" for reason in found["reasons"]):
+            # The sizes of the run to repeat are shown; which cell is meant is not said yet.
+            missing = {"code": "cell.missing", "field": "cell", "text": "choose a cell", "values": {}}
+            found = {**found, "reasons": [*found["reasons"], missing], "may_start": False, "check_id": ""}
         return found
     bare = await ask(request, "/runs/check", {})
     reason = {"code": "order.refused", "field": "", "text": told.error, "values": {}}
@@ -163,6 +168,7 @@ def _page(
         names={item.name for item in known},
         check=checked,
         view=view,
+        sizes_of=sizes_of,
         refusal=refusal,
         unconfirmed=unconfirmed or [],
         started=run,

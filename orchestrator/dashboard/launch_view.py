@@ -8,11 +8,12 @@ from typing import Any
 
 from fastapi import Request
 
+from orchestrator.api.models import CellItem
 from orchestrator.dashboard import numbers
 from orchestrator.dashboard.course_picture import CoursePicture, pictures
-from orchestrator.dashboard.launch_words import Teller
 from orchestrator.dashboard.order_form import LaunchForm, field_name, was_name
 from orchestrator.dashboard.pages import RigFacts, rig_time
+from orchestrator.dashboard.sentences import Speaker
 from protocols.normalised import plain
 
 _NBSP = "\N{NO-BREAK SPACE}"
@@ -61,7 +62,7 @@ class ChannelShown:
 class LaunchView:
     """What a page shows of a check."""
 
-    speaker: Teller
+    speaker: Speaker
     form: LaunchForm
     check: Mapping[str, Any]
 
@@ -69,7 +70,7 @@ class LaunchView:
     def of(cls, request: Request, lang: str, form: LaunchForm, check: Mapping[str, Any]) -> LaunchView:
         """Return the view of a check for who asks."""
         rig: RigFacts = getattr(request.app.state, "rig", RigFacts())
-        return cls(Teller(lang, rig.lab_zone, rig_time(request)), form, check)
+        return cls(Speaker(lang, rig.lab_zone, rig_time(request)), form, check)
 
     @property
     def fields(self) -> list[FieldShown]:
@@ -103,8 +104,17 @@ class LaunchView:
         for step in self.check["steps"]:
             told = [f"{plain(step['current_ma'])}{_NBSP}mA"] if step["current_ma"] is not None else []
             told += [f"{plain(step[key])}{_NBSP}{unit}" for key, unit in _UNITS if step[key] is not None]
-            rows.append((f"{step['steps']}: {self._what(step['what'])}", " = ".join(told) or numbers.NOT_MEASURED))
+            rows.append(
+                (f"{self._steps(step['steps'])}: {self._what(step['what'])}", " = ".join(told) or numbers.NOT_MEASURED)
+            )
         return rows
+
+    def _steps(self, steps: str) -> str:
+        """Return the numbers of steps that are alike, of which only the first are listed."""
+        listed, and_more, count = steps.partition(" and ")
+        if not and_more:
+            return steps
+        return self.speaker.t("launch.and_more", listed=listed, count=count.removesuffix(" more"))
 
     def _what(self, what: str) -> str:
         """Return what a step does, its words in the reader's language."""
@@ -218,6 +228,13 @@ class LaunchView:
         """The checks that were made, without those that refuse: outcome and what was seen."""
         shown = [one for one in self.check["checks"] if one["outcome"] in ("pass", "warn")]
         return [(one["outcome"], str(one["sentence"])) for one in shown]
+
+
+def sizes_of(cell: CellItem) -> str:
+    """Return the kind and the sizes of a known cell in a few words."""
+    area = [] if cell.area_cm2 is None else [f"{cell.area_cm2:.4g}{_NBSP}cm²"]
+    mass = [] if cell.active_mass_mg is None else [f"{cell.active_mass_mg:.4g}{_NBSP}mg"]
+    return ", ".join([cell.kind, *area, *mass])
 
 
 def _volts(volts: float) -> str:

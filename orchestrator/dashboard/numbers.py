@@ -82,11 +82,13 @@ def left(left_s: float | None, lang: str = "en") -> str:
 
 
 def age(age_s: float | None, lang: str = "en") -> str:
-    """Return how old something is: ``6 s``, ``4 min``, ``3 h``; what is a day old is better told by its ``moment``."""
+    """Return how old something is: ``6 s``, ``4 min``, ``3 h``, ``2 d``."""
     if age_s is None or not isfinite(age_s):
         return NOT_MEASURED
     whole_s = max(0, int(age_s))
     words = Words.load()
+    if whole_s >= DAY_S:
+        return words.say(lang, "age.days", days=whole_s // DAY_S)
     if whole_s >= _HOUR_S:
         return words.say(lang, "age.hours", hours=whole_s // _HOUR_S)
     if whole_s >= _MINUTE_S:
@@ -180,6 +182,8 @@ _AMOUNTS = (
     ("_ohm", 3, "Ω", 1.0),
     ("_w", 4, "mW", 1e3),
     ("_ah", 4, "mAh", 1e3),
+    ("_ma", 4, "mA", 1.0),
+    ("_h", 4, "h", 1.0),
 )
 
 

@@ -16,6 +16,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from orchestrator.dashboard import numbers
 from orchestrator.dashboard.assets import Assets
 from orchestrator.dashboard.lab_zone import lab_zone
+from orchestrator.dashboard.sentences import Speaker
 from orchestrator.dashboard.states import STATES, icon_of, look_of
 from orchestrator.dashboard.words import LANGUAGES, Words
 
@@ -101,7 +102,7 @@ def page(
     """Return a page made of a template.
 
     The template has, besides ``values``: ``t(code, **values)``, ``person``, ``role``, ``csrf``, ``lang``, ``zone``,
-    ``theme``, ``simulated``, ``speed``, ``numbers``, ``static(name)``. ``live`` is whether the page follows the stream.
+    ``theme``, ``simulated``, ``speed``, ``numbers``, ``static(name)``, ``why(state, reason)``. ``live`` is whether the page follows the stream.
     """
     context = PageContext.of(request)
     words, assets = Words.load(), Assets.load()
@@ -118,6 +119,7 @@ def page(
         "title": t(title_code), "here": request.url.path, "live": live, "now": now_unix_s,
         "clock": numbers.moment(now_unix_s, rig.lab_zone, context.lang, now_unix_s),
         "navigation": _navigation(request, context.role),
+        "why": Speaker(context.lang, rig.lab_zone, now_unix_s).reason,
     }  # fmt: skip
     html = _environment().get_template(template).render({**own, **values})
     response = HTMLResponse(html, status, headers={**HEADERS, "cache-control": "no-store", "vary": "cookie"})
@@ -178,6 +180,12 @@ def _chosen(request: Request, name: str, of: tuple[str, ...]) -> str:
     return ""
 
 
-def _navigation(request: Request, role: str) -> list[Entry]:
+def pages_there(request: Request) -> frozenset[str]:
+    """Return the addresses of the pages that there are; a router that was included hides its own in the list."""
     there: frozenset[str] = getattr(request.app.state, "paths", frozenset())
+    return there
+
+
+def _navigation(request: Request, role: str) -> list[Entry]:
+    there = pages_there(request)
     return [entry for entry in NAVIGATION if entry.path in there and (entry.least_role == "viewer" or role == "admin")]

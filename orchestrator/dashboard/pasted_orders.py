@@ -2,8 +2,8 @@
 
 A first line with names of columns may say which is which; else they are recipe, cell, channel and label, in this order.
 
->>> [line.values for line in pasted("li-li-0.2; A17; 21-1-3").lines]
-[{'recipe': 'li-li-0.2', 'cell': 'A17', 'channel': '21-1-3'}]
+>>> [line.values for line in pasted("li-li-0.2; lot7-01; 21-1-3").lines]
+[{'recipe': 'li-li-0.2', 'cell': 'lot7-01', 'channel': '21-1-3'}]
 """
 
 from __future__ import annotations

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from typing import Any, Protocol
-from urllib.parse import parse_qs, quote, urlencode
+from typing import Any
+from urllib.parse import quote, urlencode
 
 from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse, Response
 
+from orchestrator.dashboard.asking import form_of, order
 from orchestrator.dashboard.pages import HEADERS, PageContext, page, rig_facts, rig_time
 from orchestrator.dashboard.rack_view import ACTS, ORDERS, Filter, Row, counts, shown, units, word_of
 from orchestrator.dashboard.sentences import Speaker
@@ -20,13 +20,6 @@ VIEWS = ("compact", "roomy", "table")
 MOST_NEEDS = 3
 _FILTERS = ("show", "kind", "label", "cell", "unit")
 _LONGEST_FILTER = 64
-
-
-class Told(Protocol):
-    """An answer of control."""
-
-    status: int
-    body: bytes
 
 
 @router.get("/rack")
@@ -59,7 +52,7 @@ async def rack(request: Request) -> Response:
         units=units(rows), tiles=tiles, needs=needs, later=later, wanted=wanted, counts=counts(rows), wall=is_wall,
         view=query["view"] if query.get("view") in VIEWS else "compact", most_needs=MOST_NEEDS,
         kinds=sorted({str(row["kind"]) for row in rows if row["kind"]}), may_act=may_act, acts=(*ACTS, "hold"),
-        has_launch=_has(request, "/launch"), ask=_ask(request, rows, speaker) if may_act else None,
+        has_launch="/launch" in request.app.state.paths, ask=_ask(request, rows, speaker) if may_act else None,
         told=query.get("told", "")[:500], link=lambda **changes: _link(request, changes),
     )  # fmt: skip
 
@@ -67,7 +60,7 @@ async def rack(request: Request) -> Response:
 @router.post("/act/rack")
 async def act(request: Request) -> Response:
     """Send the order of a form, and say on the rack what came of it."""
-    form = {name: values[-1] for name, values in parse_qs((await request.body()).decode("utf-8", "replace")).items()}
+    form = await form_of(request)
     context, facts = PageContext.of(request), rig_facts(request)
     speaker = Speaker(context.lang, facts.lab_zone, rig_time(request))
     name, channel, run = (form.get(key, "") for key in ("act", "channel", "run"))
@@ -77,24 +70,8 @@ async def act(request: Request) -> Response:
     if name != "rack_stop" and (row is None or (row["run_id"] or "") != run):
         return _back(speaker.t("ask.changed", channel=channel))
     path = ORDERS[name].format(run=quote(run, safe=""), channel=quote(channel, safe=""))
-    told = await give(request, f"/api/v1/{path}", {"by": context.person})
-    if told.status < 400:
-        return _back(speaker.t("order.sent"))
-    reason = json.loads(told.body).get("error", "") if told.body.startswith(b"{") else str(told.status)
-    return _back(speaker.t("order.refused", reason=reason))
-
-
-async def give(request: Request, target: str, body: Mapping[str, Any]) -> Told:
-    """Hand an order of a form to control, in the name of who is signed in. Raises what the way to control raises."""
-    orders = getattr(request.app.state, "orders", None)
-    if orders is not None:
-        return _told(await orders.give(request.scope, "POST", target, body=body))
-    headers = [(b"content-type", b"application/json")]
-    return _told(await request.app.state.control.ask("POST", target, headers, json.dumps(body).encode()))
-
-
-def _told(answer: Told) -> Told:
-    return answer
+    told = await order(request, f"/{path}", {"by": context.person}, form.get("key", ""))
+    return _back(speaker.t("order.sent") if told.is_good else speaker.t("order.refused", reason=told.error))
 
 
 def _back(sentence: str) -> Response:
@@ -139,10 +116,6 @@ def _need_look(need: Mapping[str, Any], tiles: Mapping[str, Any]) -> tuple[str, 
 
 def _need_acts(need: Mapping[str, Any], is_live: bool) -> list[str]:
     return [name for name in ACTS if name in need["actions"] and (is_live or name.startswith("stop"))][:1]
-
-
-def _has(request: Request, path: str) -> bool:
-    return path in request.app.state.paths
 
 
 def _link(request: Request, changes: Mapping[str, str]) -> str:

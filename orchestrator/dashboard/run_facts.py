@@ -106,7 +106,9 @@ def _line(row: Sequence[Any], notes: Mapping[str, int]) -> RunLine:
     *values, simulated, kind, cycles, time_s = row
     hours = None if time_s is None else time_s / 3600
     known = None if simulated is None else bool(simulated)
-    return RunLine(*values, known, kind, cycles, hours, notes.get(row[1], 0))
+    number, run_id, recipe, cell, channel, label, state, reason, created, since = values
+    names = (number, run_id, recipe, cell, channel, label, state, reason, created, since)
+    return RunLine(*names, known, kind, cycles, hours, notes.get(run_id, 0))
 
 
 def cycle_facts(store: Store, line: RunLine) -> CycleFacts | None:
@@ -180,9 +182,13 @@ def _with_unit(name: str, value: Any, lang: str) -> str:  # noqa: ANN401 - a val
     for ending, unit in _UNITS_OF:
         if name.endswith(ending):
             return f"{value:g}\N{NO-BREAK SPACE}{unit}"
-    told = {"_s": lambda one: numbers.left(one, lang), "_ah": lambda one: numbers.capacity(1e3 * one)}
-    told |= {"_a": numbers.current, "_v": numbers.voltage}
-    return next((say(value) for ending, say in told.items() if name.endswith(ending)), f"{value:g}")
+    if name.endswith("_s"):
+        return numbers.left(value, lang)
+    if name.endswith("_ah"):
+        return numbers.capacity(1e3 * value)
+    if name.endswith("_a"):
+        return numbers.current(value)
+    return numbers.voltage(value) if name.endswith("_v") else f"{value:g}"
 
 
 _UNITS_OF = (("_cm2", "cm²"), ("_mg", "mg"), ("_um", "µm"), ("_mm", "mm"), ("_degc", "°C"))

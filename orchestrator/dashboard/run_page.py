@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any
-from urllib.parse import parse_qs, quote, urlencode
+from urllib.parse import quote, urlencode
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import RedirectResponse, Response
@@ -13,8 +13,10 @@ from fastapi.responses import RedirectResponse, Response
 from orchestrator.api import pages
 from orchestrator.api.picture_routes import details_of
 from orchestrator.api.time_pictures import Clock
-from orchestrator.dashboard.pages import HEADERS, PageContext, page
+from orchestrator.dashboard.asking import form_of, order
+from orchestrator.dashboard.pages import HEADERS, PageContext, page, pages_there, rig_facts, rig_time
 from orchestrator.dashboard.run_facts import cycles_planned, fact_rows, kinds_of_picture, run_line
+from orchestrator.dashboard.sentences import Speaker
 from orchestrator.dashboard.words import Words
 from orchestrator.store import Notes, Origins, Store
 
@@ -54,12 +56,14 @@ async def run_page(
     notes = Notes(store).of(run_id)
     cycles = query.get("cycles", "")[:_LONGEST]
     context, origin = PageContext.of(request), Origins(store).of(run_id) if shown == "cell" else None
+    speaker = Speaker(context.lang, rig_facts(request).lab_zone, rig_time(request))
     values: dict[str, Any] = {
-        "run": line, "live_row": live, "there": there, "picture": picture, "tab": shown, "tabs": TABS,
+        "run": line, "live_row": live, "step": speaker.sentence(live.get("step")) if live else "",
+        "there": there, "picture": picture, "tab": shown, "tabs": TABS,
         "events": _told(store, events, run_id), "notes": notes, "newest": _NEWEST_EVENTS,
         "planned": cycles_planned(row.program_json), "actions": _actions(request, live),
         "query": _picture_query(run_id, picture, query), "cycles": cycles, "formats": FORMATS, "by_cycle": _BY_CYCLE,
-        "told": query.get("told", "")[:_LONGEST], "has_launch": _has(request, "/launch"),
+        "told": query.get("told", "")[:_LONGEST], "has_launch": "/launch" in pages_there(request),
         "imported": row.imported_from,
         "over": query, "is_open": not row.state.has_ended, "link": lambda **to: _link(query, **to),
         "details": await details_of(request, store, run_id) if shown == "steps" else None,
@@ -72,24 +76,11 @@ async def run_page(
 @router.post("/act/runs/{run_id}/notes")
 async def add_note(run_id: str, request: Request) -> Response:
     """Add the note of a form, and come back to the notes with what came of it."""
-    form = parse_qs((await request.body()).decode("utf-8", "replace"))
-    context = PageContext.of(request)
-    body = {"text": form.get("text", [""])[-1], "by": context.person}
-    told = await _give(request, f"/api/v1/runs/{quote(run_id, safe='')}/notes", body)
-    sentence = ""
-    if told.status >= 400:
-        sentence = json.loads(told.body).get("error", "") if told.body.startswith(b"{") else str(told.status)
-    query = urlencode({"tab": "notes", **({"told": sentence} if sentence else {})})
-    return RedirectResponse(f"/runs/{quote(run_id, safe='')}?{query}#tabs", 303, headers={**HEADERS})
-
-
-async def _give(request: Request, target: str, body: Mapping[str, Any]) -> Any:  # noqa: ANN401 - an answer of control
-    """Hand an order of a form to control, in the name of who is signed in."""
-    orders = getattr(request.app.state, "orders", None)
-    if orders is not None:
-        return await orders.give(request.scope, "POST", target, body=body)
-    headers = [(b"content-type", b"application/json")]
-    return await request.app.state.control.ask("POST", target, headers, json.dumps(body).encode())
+    form, context = await form_of(request), PageContext.of(request)
+    quoted = quote(run_id, safe="")
+    told = await order(request, f"/runs/{quoted}/notes", {"text": form.get("text", ""), "by": context.person}, "")
+    query = urlencode({"tab": "notes"} if told.is_good else {"tab": "notes", "told": told.error})
+    return RedirectResponse(f"/runs/{quoted}?{query}#tabs", 303, headers={**HEADERS})
 
 
 async def _live_row(request: Request, run_id: str) -> Mapping[str, Any] | None:
@@ -133,7 +124,3 @@ def _told(store: Store, events: list[EventRow], run_id: str) -> list[dict[str, A
 
 def _link(given: Mapping[str, str], **to: str) -> str:
     return "?" + urlencode({name: value for name, value in to.items() if value}) + "#tabs"
-
-
-def _has(request: Request, path: str) -> bool:
-    return any(getattr(route, "path", "") == path for route in request.app.routes)

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from orchestrator.dashboard import numbers
-from orchestrator.dashboard.words import Words, placeholders
+from orchestrator.dashboard.words import LANGUAGES, Words, placeholders
+from orchestrator.events.told_codes import told
+from orchestrator.states import RunState
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +32,22 @@ class Speaker:
         words = Words.load()
         if not words.has(code) or not placeholders(words.text(self.lang, code)) <= set(values):
             return str(told.get("text") or values.get("name") or "")
+        # A step has its direction in its word.
+        sizes = code.startswith("step.")
         shown = {
-            name: numbers.amount(name, value, self.zone, self.lang, self.now_unix_s) for name, value in values.items()
+            name: numbers.amount(
+                name, abs(value) if sizes and isinstance(value, float) else value, self.zone, self.lang, self.now_unix_s
+            )
+            for name, value in values.items()
         }
         return self.t(code, **shown)
+
+    def reason(self, state: str, stored: str) -> str:
+        """Return why a run is in its state: as it is stored, in another language than that by its code if it has one."""
+        if not stored or self.lang == LANGUAGES[0]:
+            return stored
+        code, values = told(RunState(state), stored)
+        return self.sentence({"code": code, "values": values, "text": stored})
 
     def need(self, told: Mapping[str, Any]) -> str:
         """Return what a need says: its own sentence, else that of its state with the stored English in it."""
@@ -50,8 +64,5 @@ class Speaker:
         return numbers.moment(unix_s, self.zone, self.lang, self.now_unix_s)
 
     def age(self, unix_s: float | None) -> str:
-        """Return how old something is; of what is a day old, its moment."""
-        if unix_s is None:
-            return numbers.NOT_MEASURED
-        age_s = self.now_unix_s - unix_s
-        return self.moment(unix_s) if age_s >= numbers.DAY_S else numbers.age(age_s, self.lang)
+        """Return how old something is."""
+        return numbers.age(None if unix_s is None else self.now_unix_s - unix_s, self.lang)

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlencode
+
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
+from orchestrator.api.access import PERSON
 from orchestrator.api.forms import form_of, local_path
 from orchestrator.api.signed_in import asker_of, from_of, let_in, let_out, people_of
 from orchestrator.dashboard.form_page import Said, back, done, refused
 from orchestrator.dashboard.pages import page
 from orchestrator.people.errors import PeopleError
+from orchestrator.people.person import How, Person
 
 router = APIRouter()
 
@@ -20,8 +24,17 @@ _YEAR_S = 31_536_000
 
 @router.get("/sign-in")
 async def sign_in(request: Request) -> Response:
-    """Show the form of the sign-in; ``next`` is where it leads."""
-    return _sign_in(request, local_path(request.query_params.get("next", "/")))
+    """Show the form of the sign-in; ``next`` is where it leads, at once who is signed in already.
+
+    A link on a page of somebody else, as in a mail, comes without the cookie. So the browser is sent here once more, by
+    this page itself: then it brings the cookie, if it has one.
+    """
+    to = local_path(request.query_params.get("next", "/"))
+    person: Person | None = request.scope.get(PERSON)
+    if person is not None and person.how is How.SESSION:
+        return back(to)
+    is_from_elsewhere = request.headers.get("sec-fetch-site") == "cross-site" and "again" not in request.query_params
+    return _sign_in(request, to, again=f"/sign-in?{urlencode({'next': to, 'again': 1})}" if is_from_elsewhere else "")
 
 
 @router.post("/sign-in")
@@ -42,11 +55,13 @@ async def signed_in(request: Request) -> Response:
     return response
 
 
-def _sign_in(request: Request, to: str, said: Said | None = None, status: int = 200, name: str = "") -> Response:
+def _sign_in(
+    request: Request, to: str, said: Said | None = None, status: int = 200, name: str = "", again: str = ""
+) -> Response:
     has_admin = people_of(request).accounts.has_admin()
     return page(
         request, "sign_in.html", title_code="page.sign_in", status=status, live=False, said=said, to=to, name=name,
-        has_admin=has_admin, **_NOBODY,
+        has_admin=has_admin, again=again, **_NOBODY,
     )  # fmt: skip
 
 

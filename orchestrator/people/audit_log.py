@@ -115,6 +115,12 @@ class AuditLog:
         make_private(beside, json.dumps({"number": entry.number, "hash": entry.hash}) + "\n")
         beside.replace(self._file.anchor)
 
+    def is_open(self, number: int, path: str) -> bool:
+        """Return whether an order to a path has this entry, and no outcome yet. Raises FileUnusable."""
+        sql = "SELECT 1 FROM entry WHERE number = ? AND path = ? AND outcome_of IS NULL AND NOT EXISTS "
+        sql += "(SELECT 1 FROM entry WHERE outcome_of = ?)"
+        return bool(self._file.rows(sql, number, path, number))
+
     def entries(self, after: int, limit: int) -> list[Entry]:
         """Return the entries whose number is above ``after``, in order. Raises FileUnusable."""
         rows = self._file.rows(f"{_TOLD} WHERE number > ? ORDER BY number LIMIT ?", after, limit)

@@ -96,13 +96,17 @@ RIGHTS: tuple[Right, ...] = (
     *_questions("/runs/{}/series", "/rack", "/events", "/deviations", "/live", "/live/schema", "/recipes", "/cells"),
     *_questions("/mqtt/schemas", "/mqtt/schemas/{}", "/picture", "/runs/{}/file", "/runs/{}/file/progress"),
     *_questions("/runs/{}/notes"),
+    *_questions("/recipes/{}", "/recipes/{}/versions", "/recipes/{}/compare"),
+    *_questions("/cells/{}", "/cells/{}/versions", "/cells/{}/compare"),
     *_questions("/preflight", "/recipes/opened", "/runs/check", "/runs/batch/check", method="POST"),
+    *_questions("/recipes/check", "/cells/check", method="POST"),
     # Orders.
     *_orders(("/runs", "start"), ("/runs/{}/stop", "stop"), ("/runs/{}/hold", "hold"), ("/runs/{}/resume", "resume")),
     *_orders(("/runs/{}/mounted", "mounted"), ("/runs/{}/acknowledge", "acknowledge"), ("/rack/stop", "rack_stop")),
     *_orders(("/channels/{}/stop", "channel_stop"), ("/channels/{}/empty", "empty")),
     *_orders(("/needs/{}/put-off", "put_off"), ("/notices/acknowledge", "notices"), ("/channels/{}/lamp", "lamp")),
     *_orders(("/runs/batch", "start_several"), ("/runs/{}/notes", "note")),
+    *_orders(("/recipes/{}", "save_recipe"), ("/cells/{}", "save_cell")),
     *_orders(("/channels/{}/claim", "claim"), named_by="owner"),
     Right("DELETE", f"{API}/channels/{{}}/claim", Role.OPERATOR, "release", "owner"),
     *_people(),
@@ -120,7 +124,7 @@ class NotListed(Exception):
 def right_of(method: str, path: str) -> Right:
     """Return the line of the table for a request; a HEAD is a GET. Raises NotListed."""
     method = "GET" if method == "HEAD" else method
-    found = [right for right, pattern in _PATTERNS if pattern.fullmatch(path)]
+    found = [*_PLAIN.get(path, ()), *(right for right, pattern in _PATTERNS if pattern.fullmatch(path))]
     for right in found:
         if right.method == method:
             return right
@@ -140,4 +144,6 @@ def pattern_of(template: str) -> re.Pattern[str]:
     return re.compile("".join(kinds.get(part) or re.escape(part) for part in parts))
 
 
-_PATTERNS = tuple((right, pattern_of(right.template)) for right in RIGHTS)
+# Most requests are for an address without parts, and there are a hundred lines.
+_PLAIN = {right.template: tuple(it for it in RIGHTS if it.template == right.template) for right in RIGHTS}
+_PATTERNS = tuple((right, pattern_of(right.template)) for right in RIGHTS if "{" in right.template)

@@ -27,6 +27,11 @@ class Buckets:
         self._rate_hz, self._burst, self._clock = rate_hz, burst, clock
         self._kept: OrderedDict[str, tuple[float, float]] = OrderedDict()
 
+    @property
+    def kept(self) -> int:
+        """The number of keys that are remembered."""
+        return len(self._kept)
+
     def take(self, key: str) -> float:
         """Take one; return 0 if there was one, else the seconds until there is."""
         now = self._clock()

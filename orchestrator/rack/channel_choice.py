@@ -5,6 +5,7 @@ Nothing is asked of a tester here: a channel is judged by what was seen last, an
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
 from orchestrator.rack.cell_check import is_specimen
@@ -12,13 +13,11 @@ from orchestrator.rack.cell_orders import CellOrders
 from orchestrator.rack.claims import Claims, CommandRefused
 from orchestrator.rack.mounted_cells import Terms
 from orchestrator.rack.order_reasons import OrderReason
-from orchestrator.rack.preflight import Preflight
 from orchestrator.rack.shared_cells import SharedCells
 from orchestrator.rack.supervisor import Supervisor
 from orchestrator.runs.run import Run
 from orchestrator.states import RunState
 from orchestrator.store import MountingKind, Mountings, RunOnChannel, Store
-from protocols.program import Program
 
 _FIELD = "channel"
 
@@ -29,7 +28,6 @@ class Rack(Protocol):
     store: Store
     claims: Claims
     cells: CellOrders
-    preflight: Preflight
     shared_cells: SharedCells
     simulated: bool | None
 
@@ -73,9 +71,8 @@ def not_free(rack: Rack, channel: str, by: str, terms: Terms) -> OrderReason | N
     return None
 
 
-def cannot_run(rack: Rack, channel: str, program: Program) -> OrderReason | None:
-    """Return why the instruments of a channel cannot run a program, all reasons in one; None where they can."""
-    found = rack.preflight.unfit(channel, program)
+def cannot_run(channel: str, found: Sequence[str]) -> OrderReason | None:
+    """Return why the instruments of a channel cannot run a program, all reasons in one; None where there is none."""
     return _reason("unfit", "\n".join(found), channel=channel) if found else None
 
 

@@ -70,26 +70,31 @@ def _over_cycles(runs: Sequence[RunData], _: ChosenCycles | None) -> Picture:
         if curve.cut:
             remarks.append(f"{name.run}: a half of cycle {', '.join(map(str, curve.cut))} was ended from outside")
         of = "overpotential" if unit is None else "capacity"
-        common = {"look": name.look, "points": True}
         for half, values, hollow in (("charge", curve.charge, True), ("discharge", curve.discharge, False)):
             axis = Axis(f"{half}-{of}", y_unit)
-            upper.append(Line(name.run, "", axis, x, known(values), name=name.name, hollow=hollow, **common))
+            upper.append(
+                Line(name.run, "", axis, x, known(values), name=name.name, look=name.look, points=True, hollow=hollow)
+            )
         if np.isfinite(curve.efficiency_percent).any() and unit is not None:
             axis = Axis("efficiency", "%")
-            lower.append(Line(name.run, "", axis, x, known(curve.efficiency_percent), name=name.name, **common))
+            lower.append(
+                Line(
+                    name.run, "", axis, x, known(curve.efficiency_percent), name=name.name, look=name.look, points=True
+                )
+            )
         retained = {} if unit is None else _retained(data)
         if retained:
             axis = Axis("retention", "%")
             y = [retained.get(int(cycle)) for cycle in curve.cycles]
-            kept.append(Line(name.run, "", axis, x, y, name=name.name, **common))
+            kept.append(Line(name.run, "", axis, x, y, name=name.name, look=name.look, points=True))
         facts.append(_facts(data, name, {"unit": y_unit, **_first_last(curve.cycles, curve.discharge, retained)}))
     if not upper:
         raise NoPicture("; ".join(remarks))
     axis = Axis("overpotential" if unit is None else "capacity", y_unit)
     panels = [Panel(_CYCLE, axis, upper)]
     if lower:
-        values = [y for line in lower for y in line.y if y is not None]
-        held = all(_EFFICIENCY[0] <= y <= _EFFICIENCY[1] for y in values)
+        percents = [y for line in lower for y in line.y if y is not None]
+        held = all(_EFFICIENCY[0] <= y <= _EFFICIENCY[1] for y in percents)
         panels.append(Panel(_CYCLE, lower[0].y_axis, lower, right_range=_EFFICIENCY if held else None, height=2))
     if kept:
         panels.append(Panel(_CYCLE, kept[0].y_axis, kept, height=2))
@@ -118,7 +123,7 @@ def _first_last(cycles: Any, values: Any, retained: Mapping[int, float | None]) 
     if not there:
         return {}
     best = max(there, key=lambda pair: pair[1])
-    last = next((value for cycle, value in reversed(retained.items()) if value is not None), None)
+    last = next((value for cycle, value in reversed(list(retained.items())) if value is not None), None)
     return {"first": there[0], "last": there[-1], "best": best, "retention_percent": last}
 
 
@@ -220,17 +225,18 @@ def _impedance(runs: Sequence[RunData], chosen: ChosenCycles | None) -> Picture:
             for hertz, z, tail, is_measured in (measures, (fit.frequency_hz, fit.fitted, "-fit", False)):
                 if not hertz:
                     continue
-                look_of = {"look": look, "points": is_measured, "line": not is_measured, "hollow": True}
                 f, real = known(hertz), known([one.real for one in z])
                 text = told if is_measured else ""
                 axes = [
                     Axis(f"{of}{tail}", unit) for of, unit in (("z-imag", "ohm"), ("modulus", "ohm"), ("phase", "deg"))
                 ]
                 minus = known([-one.imag for one in z])
-                nyquist.append(Line(name.run, curve, axes[0], real, minus, name=text, **look_of))
-                modulus.append(Line(name.run, curve, axes[1], f, known([abs(one) for one in z]), name=text, **look_of))
-                degrees = known([-np.angle(one) * 180 / pi for one in z])
-                phase.append(Line(name.run, curve, axes[2], f, degrees, name=text, **look_of))
+                sizes, degrees = known([abs(one) for one in z]), known([-np.angle(one) * 180 / pi for one in z])
+                for lines, axis, x, y in zip(
+                    (nyquist, modulus, phase), axes, (real, f, f), (minus, sizes, degrees), strict=True
+                ):
+                    line = Line(name.run, curve, axis, x, y, look, text, is_measured, not is_measured, hollow=True)
+                    lines.append(line)
     if not nyquist:
         raise NoPicture(f"{', '.join(name.run for name in names)}: no impedance spectrum was measured")
     hertz_axis = Axis("frequency", "Hz")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from math import isfinite
@@ -186,7 +186,7 @@ class Picture:
         )
 
 
-def known(values: Sequence[float]) -> list[Value]:
+def known(values: Iterable[float]) -> list[Value]:
     """Return values for JSON: what is not a number is None."""
     return [float(value) if isfinite(value) else None for value in values]
 

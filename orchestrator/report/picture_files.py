@@ -36,7 +36,7 @@ def figure_of(picture: Picture) -> Figure:
     panels = figure.subplots(len(ratios), 1, height_ratios=ratios, sharex=share, squeeze=False)[:, 0]
     for panel, axes in zip(picture.panels, panels, strict=True):
         _draw(axes, panel, picture, is_last=axes is panels[-1] or not share)
-    handles, names = _legend(panels)
+    handles, names = _legend(list(panels))
     if names:
         columns = page.columns_of_legend(names)
         title = page.heading(_heading(picture))

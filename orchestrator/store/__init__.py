@@ -35,6 +35,7 @@ from orchestrator.store.rows import (
     TickResult,
 )
 from orchestrator.store.store import Store
+from orchestrator.store.versions import FileKind, Version, Versions, VersionSaved
 from orchestrator.store.wal import Checkpoint, CheckpointMode, WalReport, checkpoint, wal_size_bytes, watch_wal
 
 __all__ = [
@@ -49,6 +50,7 @@ __all__ = [
     "Durability",
     "EndedRun",
     "EventRow",
+    "FileKind",
     "IntentRow",
     "MeasurementRow",
     "MigrationFailed",
@@ -76,6 +78,9 @@ __all__ = [
     "StoreError",
     "TesterTestRow",
     "TickResult",
+    "Version",
+    "VersionSaved",
+    "Versions",
     "WalReport",
     "WriteFailed",
     "back_up",

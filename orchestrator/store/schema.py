@@ -14,6 +14,7 @@ from orchestrator.store.note_layout import add_notes
 from orchestrator.store.origin_layout import add_origins
 from orchestrator.store.renumbering import renumber
 from orchestrator.store.sqlite_library import Database, Migrations
+from orchestrator.store.version_layout import add_versions
 
 # The four bytes "cRig" in the file header: tells a store from other databases, and ``file`` can show it.
 APPLICATION_ID = 0x63526967
@@ -394,6 +395,7 @@ _LAYOUTS = {
     "0009_imports": add_imports,
     "0010_archives": add_archives,
     "0011_notes": add_notes,
+    "0012_versions": add_versions,
 }
 KNOWN = frozenset(_LAYOUTS)
 for _name, _function in _LAYOUTS.items():

@@ -20,6 +20,7 @@ from orchestrator.api import (
     series,
     stored_routes,
     trace_routes,
+    version_routes,
 )
 from orchestrator.api.access import BODY, PASS_ON, Guard, Message, Receive, Scope, Send, target_of
 from orchestrator.api.application import Statuses, answer, new_application
@@ -27,12 +28,12 @@ from orchestrator.api.live_stream import TooManyClients
 from orchestrator.api.makers import CannotMake, Makers, NothingThere
 from orchestrator.api.places import Places
 from orchestrator.api.query_keys import only_known_keys
+from orchestrator.api.recording import OrderRefused
 from orchestrator.api.refusals import Refusals
 from orchestrator.api.run_traces import RunTraces
 from orchestrator.api.signed_in import Cookie
 from orchestrator.dashboard.app import Errors, new_pages
 from orchestrator.dashboard.assets import Assets
-from orchestrator.dashboard.pages import HEADERS as PAGE_HEADERS
 from orchestrator.people.errors import (
     FileUnusable,
     NoSuchPerson,
@@ -49,10 +50,11 @@ from orchestrator.web.control_link import ControlLink, ControlSilent
 from orchestrator.web.door import PeopleDoor
 from orchestrator.web.live_fan import LiveFan
 from orchestrator.web.loopback_client import Answer
-from orchestrator.web.orders import OrderRefused, Orders
+from orchestrator.web.orders import Orders
 from orchestrator.web.rack_feed import RackFeed
 from orchestrator.web.rack_stream import RackStream, as_json
 from orchestrator.web.reading import KeptAnswers, Reading
+from orchestrator.web.safe_guard import SafeGuard
 from orchestrator.web.snapshots import Snapshots
 
 HEALTH = "/health"
@@ -90,7 +92,6 @@ _ANSWERED_WITH = frozenset({
     *(name.encode() for name in browser.HEADERS),
 })  # fmt: skip
 
-_SAFETY = tuple((name.encode(), value.encode()) for name, value in PAGE_HEADERS.items())
 # What a page says of an error: its status, and the code of its sentence.
 _SHOWN: Errors = (
     (NoSuchThing, 404, "error.reason"),
@@ -146,7 +147,7 @@ class WebApp:
         for state in (self._stored.state, self.pages.state):
             state.stored, state.control, state.orders, state.rack = reading, link, self._orders, rack
             state.people, state.cookie = self._people, sign_in.cookie if sign_in is not None else None
-            state.makers = self._makers
+            state.makers, state.silent = self._makers, ControlSilent
         self.pages.state.traces = self._stored.state.traces
         if sign_in is not None:
             for router in (people_routes.router, person_routes.router):
@@ -160,7 +161,6 @@ class WebApp:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request that the guard has let through."""
         method, path = scope["method"], scope["path"]
-        send = _with_safety(send)
         try:
             if browser.is_page(path):
                 await self.pages(scope, receive, send)
@@ -250,26 +250,12 @@ class WebApp:
             self._kept.keep(target, version, Answer(200, tuple(pieces[0]["headers"]), body))
 
 
-def _with_safety(send: Send) -> Send:
-    """Return a ``send`` that gives every answer the headers that keep a browser from harm, unless it has its own."""
-
-    async def sending(message: Message) -> None:
-        if message["type"] == "http.response.start":
-            headers = list(message.get("headers", ()))
-            has = {name.lower() for name, _ in headers}
-            missing = [pair for pair in _SAFETY if pair[0] not in has]
-            message = {**message, "headers": [*headers, *missing]}
-        await send(message)
-
-    return sending
-
-
 def guarded(
     app: WebApp, token: str, hosts: frozenset[str], refusals: Refusals, places: Places, sign_in: SignIn | None = None
 ) -> Guard:
     """Put the guard of a service around the application."""
     door = PeopleDoor(sign_in.people, sign_in.cookie) if sign_in is not None else None
-    return Guard(app, token, hosts, refusals.note_log_in, places, door)
+    return SafeGuard(app, token, hosts, refusals.note_log_in, places, door)
 
 
 def _stored_pages(fan: LiveFan, reading: Reading, state: Snapshots, feed: RackFeed, stream: RackStream) -> FastAPI:
@@ -286,8 +272,8 @@ def _stored_pages(fan: LiveFan, reading: Reading, state: Snapshots, feed: RackFe
         return Response(said.body, said.status, media_type="application/json")
 
     app.get(HEALTH, dependencies=known)(health)
-    routes = (trace_routes, stored_routes, series, picture_routes, live_routes, origins, schema_routes, notice_routes)
-    for router in (module.router for module in routes):
+    reads = (trace_routes, stored_routes, series, picture_routes, live_routes, origins, schema_routes, notice_routes)
+    for router in (module.router for module in (*reads, version_routes)):
         app.include_router(router, prefix=browser.API, dependencies=known)
     return app
 

@@ -217,8 +217,19 @@ class UsedItem(BaseModel):
     used_utc: ClassVar[object] = iso_of("used_unix_s", "When a run was last ordered with it", str | None)
 
 
-class RecipeItem(UsedItem):
-    """A recipe that can be ordered by its name: a shipped one, or one of an earlier run."""
+class WrittenItem(UsedItem):
+    """A name that people may have written on this rig."""
+
+    version: Annotated[
+        int | None, said("Its newest version, where it was written on this rig; null: it was not", 4)
+    ] = None
+    written_by: Annotated[str | None, said("Name of the person who wrote that version", "ada")] = None
+    written_unix_s: Annotated[float | None, time_of("When that version was written")] = None
+    written_utc: ClassVar[object] = iso_of("written_unix_s", "When that version was written", str | None)
+
+
+class RecipeItem(WrittenItem):
+    """A recipe that can be ordered by its name: one that was written here, a shipped one, or one of an earlier run."""
 
     name: Annotated[str, said("Name for `recipe` of an order", "li-li-0.2")]
     kinds: Annotated[list[str], said("Kinds of cell that it is for", ["li-li"])]
@@ -247,8 +258,8 @@ class OpenedRecipe(BaseModel):
     faults: Annotated[list[FileFault], said("What is wrong in it", [])]
 
 
-class CellItem(UsedItem):
-    """A cell that can be ordered by its name: a shipped one, or one of an earlier run."""
+class CellItem(WrittenItem):
+    """A cell that can be ordered by its name: one that was written here, a shipped one, or one of an earlier run."""
 
     name: Annotated[str, said("Name for `cell` of an order", "coated-li-li")]
     kind: Annotated[str, said("Kind of cell, as recipes name it", "li-li")]

@@ -43,10 +43,15 @@ class RecipeText(_Order):
     recipe: Annotated[
         Name | None,
         said(
-            "Name of a shipped recipe (`GET /recipes`), or of one that an earlier run was ordered with; either this or "
-            "`recipe_yaml`",
+            "Name of a recipe that was written on this rig, is shipped (`GET /recipes`), or that an earlier run was "
+            "ordered with, in this order; either this or `recipe_yaml`",
             "li-li-0.2",
         ),
+    ] = None
+    recipe_version: Annotated[
+        int | None,
+        Field(ge=1, le=2**31),
+        said("Version of a recipe that was written on this rig; left out: the newest", 4),
     ] = None
     recipe_yaml: Annotated[
         Document | None, said("Text of a recipe file in YAML; either this or `recipe`", "name: mine\nfor: li-li\n...")
@@ -94,10 +99,15 @@ class OrderParts(RecipeText):
     cell: Annotated[
         CellLabel | None,
         said(
-            "Name of a shipped cell (`GET /cells`), or of one that an earlier run was ordered with; either this or "
-            "`cell_yaml`, or `like`",
+            "Name of a cell that was written on this rig, is shipped (`GET /cells`), or that an earlier run was "
+            "ordered with, in this order; either this or `cell_yaml`, or `like`",
             "coated-li-li",
         ),
+    ] = None
+    cell_version: Annotated[
+        int | None,
+        Field(ge=1, le=2**31),
+        said("Version of a cell that was written on this rig; left out: the newest", 2),
     ] = None
     cell_yaml: Annotated[
         Document | None, said("Text of a cell file in YAML; either this or `cell`", "name: A17\nkind: li-li\n...")

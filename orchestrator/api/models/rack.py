@@ -118,7 +118,7 @@ class PutOff(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     by: Annotated[str, said("Name of the person", "ada")]
-    reason: Annotated[str, said("Why", "the potentiostat is in use until noon")]
+    reason: Annotated[str, said("Why it can wait", "the potentiostat is in use until noon")]
     until_at: Annotated[float, moment("When it is told again")]
 
 
@@ -128,7 +128,7 @@ class NeedItem(Sentence):
     id: Annotated[str, said("Name of it, the same as long as it lasts", "21-3-4-R000007-tripped-1795797643")]
     text: Annotated[str, said("Its sentence in English; may be empty", "limit exceeded: 4.112 V")] = ""
     since: Annotated[float, moment("Since when")]
-    channel: TheChannel | None = None
+    channel: Annotated[str | None, said("Name of the channel; null for what is of the rig", "21-3-4")] = None
     run_id: Annotated[str | None, said("Its run; null without one", "R000007")] = None
     label: Annotated[str | None, said("Name of the cell; null without a run", "lot7-27")] = None
     actions: Annotated[list[str], said("What may be done about it now", ["acknowledge"])] = []

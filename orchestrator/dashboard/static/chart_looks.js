@@ -15,7 +15,7 @@ export function colours(element) {
 
 export const colourOf = (palette, look) => palette.curves[look % LOOKS];
 // Curves with markers differ by these; from the eighth on colours come again, with another dash.
-const dashOf = (line) => DASHES[(line.points ? Math.floor(line.look / LOOKS) : line.look) % DASHES.length];
+const dashOf = (line) => line.y_axis.quantity.endsWith("-fit") ? [] : DASHES[(line.points ? Math.floor(line.look / LOOKS) : line.look) % DASHES.length];
 
 const SHAPES = [
   (c, x, y, r) => c.arc(x, y, r, 0, 2 * Math.PI),
@@ -129,6 +129,13 @@ export function drawMarks(u, marks, palette, ratio) {
   c.restore();
 }
 
+// As much of a name as there is room for.
+function fitting(c, name, room) {
+  let text = name;
+  while (text.length > 3 && c.measureText(text).width > room) text = `${text.slice(0, -2)}…`;
+  return text;
+}
+
 // Names curves at their ends, without one name over another.
 export function drawEnds(u, lines, palette, ratio) {
   const c = u.ctx, { left, top, width, height } = u.bbox, row = 13 * ratio;
@@ -139,12 +146,13 @@ export function drawEnds(u, lines, palette, ratio) {
   ends.forEach((end, n) => { if (n) end.y = Math.max(end.y, ends[n - 1].y + row); });
   const over = ends.length ? ends.at(-1).y - (top + height) : 0;
   c.save();
-  c.font = `${12 * ratio}px system-ui, sans-serif`;
+  c.font = `${12.5 * ratio}px system-ui, sans-serif`;
   c.textBaseline = "middle";
   c.textAlign = "left";
   for (const { line, y } of ends) {
     c.fillStyle = c.strokeStyle = colourOf(palette, line.look);
-    c.fillText(line.end, left + width + 6 * ratio, y - Math.max(0, over));
+    const x = left + width + 6 * ratio;
+    c.fillText(fitting(c, line.end, c.canvas.width - x), x, y - Math.max(0, over));
   }
   c.restore();
 }

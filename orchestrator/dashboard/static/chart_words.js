@@ -1,6 +1,6 @@
 // What a picture says to those who do not look: a sentence for each panel, and its numbers as a table.
 import { NOT_MEASURED, clock, moment } from "./numbers.js";
-import { has, t } from "./words.js";
+import { has, lang, t } from "./words.js";
 
 const MOST_ROWS = 300;
 const PRINTED = { "mAh/cm2": "mAh/cm²", ohm: "Ω", deg: "°" };
@@ -19,6 +19,16 @@ export function valueText(axis, value) {
   const decimals = DECIMALS[axis.unit];
   const text = decimals === undefined ? String(Number(value.toPrecision(5))) : value.toFixed(decimals);
   return text.replace("-", "\u2212");
+}
+
+// Times of day in the lab's zone; midnight is told by its day.
+export function clockTicks(ticks) {
+  const say = (options) => new Intl.DateTimeFormat(lang === "zh" ? "zh-CN" : "en-GB", { timeZone: zone(), hourCycle: "h23", ...options });
+  const time = say({ hour: "2-digit", minute: "2-digit" }), day = say({ day: "numeric", month: "short" });
+  return ticks.map((tick) => {
+    const text = time.format(tick * 1000);
+    return text === "00:00" ? day.format(tick * 1000) : text;
+  });
 }
 
 function extremes(lines, of) {

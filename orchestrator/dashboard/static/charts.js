@@ -1,6 +1,6 @@
 // Draws a picture of numbers with uPlot: one plot a panel, one x for all, zoom by drag, buttons and keys.
 import { colours, drawBehind, drawCurve, drawEnds, drawMarks } from "./chart_looks.js";
-import { summary, table, unitOf, valueText, words } from "./chart_words.js";
+import { clockTicks, summary, table, unitOf, valueText, words } from "./chart_words.js";
 import { t } from "./words.js";
 
 const ROW_PX = 74, LEAST_PX = 150, AXIS_PX = 32, LABEL_PX = 22, END_PX = 96, NARROW_PX = 560;
@@ -34,7 +34,8 @@ function named(picture, panel) {
     // Of a run's several quantities the last one bears its name.
     const isLast = panel.lines.findLast((one) => one.run === line.run && one.name === line.name) === line;
     const end = panel.lines.length < 2 || !line.name ? "" : picture.runs.length > 1 ? (isLast ? line.name : "") : apart ? word : line.name;
-    return { ...line, end };
+    const say = (text) => text.replace(/cycle (\d+)/, (_, cycle) => t("chart.cycle", { cycle }));
+    return { ...line, name: say(line.name), end: say(end) };
   });
 }
 
@@ -98,13 +99,13 @@ export class Chart {
     const axis = (side, words, log, extra = {}) => ({
       scale: side, label: words, labelSize: LABEL_PX, labelFont: "13px system-ui, sans-serif", font: "12.5px system-ui, sans-serif",
       stroke: palette.ink, grid: { stroke: palette.line, width: 0.5 }, ticks: { stroke: palette.line, width: 0.5 },
-      ...(log ? { values: (_, ticks) => ticks.map((tick) => (tick == null || Math.abs(Math.log10(tick) % 1) > 1e-6 ? "" : plain(tick))) } : {}),
+      ...(log ? { splits: (_, n, low, high) => logTicks(low, high, side === "y"), filter: (_, ticks) => ticks, values: (_, ticks) => ticks.map(plain) } : {}),
       ...extra,
     });
     const isClock = panel.x_axis.quantity === "clock", isCount = panel.x_axis.quantity === "cycle";
     const xAxis = {
       size: isLast ? AXIS_PX : 8, ...(isClock ? { space: 90 } : { space: 56 }), ...(isCount ? { incrs: WHOLE } : {}),
-      ...(isLast ? (isClock || panel.log_x ? {} : { values: plainTicks }) : { values: (_, ticks) => ticks.map(() => "") }),
+      ...(isLast ? (panel.log_x ? {} : { values: isClock ? (_, ticks) => clockTicks(ticks) : plainTicks }) : { values: (_, ticks) => ticks.map(() => "") }),
     };
     const options = {
       mode: 2, ...size, padding: [10, right, 0, 0], legend: { show: false },
@@ -199,6 +200,13 @@ export class Chart {
 }
 
 const plain = (value) => String(Number(value.toPrecision(6)));
+// Of a logarithmic axis the decades are named, upwards also twice and five times of each.
+function logTicks(low, high, dense) {
+  const found = [];
+  for (let decade = Math.floor(Math.log10(low)); decade <= Math.ceil(Math.log10(high)); decade++)
+    for (const times of dense ? [1, 2, 5] : [1]) found.push(times * 10 ** decade);
+  return found.filter((tick) => tick >= low && tick <= high);
+}
 const plainTicks = (_, ticks) => ticks.map((tick) => (tick == null ? "" : plain(tick).replace("-", "\u2212")));
 
 // One scale for both axes: the shorter one is widened about its middle.

@@ -9,6 +9,7 @@ export function openDialog(dialog, { isValid = () => true } = {}) {
     const isDeaf = (event) => performance.now() - opened < DEAF_MS || event.repeat === true;
     const choose = (value) => {
       dialog.removeEventListener("click", clicked);
+      dialog.removeEventListener("mousedown", pressed);
       dialog.removeEventListener("keydown", typed, true);
       dialog.removeEventListener("cancel", cancelled);
       dialog.close();
@@ -22,6 +23,8 @@ export function openDialog(dialog, { isValid = () => true } = {}) {
       if (isDeaf(event) || button.getAttribute("aria-disabled") === "true") return;
       choose(button.value);
     };
+    // The second click of a double click takes the focus from nothing.
+    const pressed = (event) => isDeaf(event) && event.preventDefault();
     const typed = (event) => {
       if ((event.key === "Enter" || event.key === " ") && isDeaf(event)) event.preventDefault();
     };
@@ -30,6 +33,7 @@ export function openDialog(dialog, { isValid = () => true } = {}) {
       choose("");
     };
     dialog.addEventListener("click", clicked);
+    dialog.addEventListener("mousedown", pressed);
     dialog.addEventListener("keydown", typed, true);
     dialog.addEventListener("cancel", cancelled);
     dialog.showModal();

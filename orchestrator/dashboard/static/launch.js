@@ -98,4 +98,13 @@ form.addEventListener("submit", (event) => {
   clearTimeout(timer);
 });
 addEventListener("pageshow", () => (sent = false));
+// While the service is out of sight nothing is started; when it is back, what follows is asked anew.
+new MutationObserver(() => {
+  const contact = document.documentElement.dataset.contact;
+  if (contact === "lost" || contact === "control" || contact === "signed-out") {
+    document.getElementById("start")?.setAttribute("disabled", "");
+  } else if (contact === "live" && document.getElementById("start")?.disabled) {
+    check();
+  }
+}).observe(document.documentElement, { attributes: true, attributeFilter: ["data-contact"] });
 for (const field of document.querySelectorAll("[autofocus]")) field.select?.();

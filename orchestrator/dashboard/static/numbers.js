@@ -49,11 +49,12 @@ export function left(s) {
 export function age(s) {
   if (!isNumber(s)) return NOT_MEASURED;
   const whole = Math.max(0, Math.trunc(s));
+  if (whole >= DAY_S) return t("age.days", { days: Math.floor(whole / DAY_S) });
   if (whole >= HOUR_S) return t("age.hours", { hours: Math.floor(whole / HOUR_S) });
   return whole >= MINUTE_S ? t("age.minutes", { minutes: Math.floor(whole / MINUTE_S) }) : t("age.seconds", { seconds: whole });
 }
 
-const AMOUNTS = [["_v", 4, "V", 1], ["_a", 4, "mA", 1e3], ["_ohm", 3, "Ω", 1], ["_w", 4, "mW", 1e3], ["_ah", 4, "mAh", 1e3]];
+const AMOUNTS = [["_v", 4, "V", 1], ["_a", 4, "mA", 1e3], ["_ohm", 3, "Ω", 1], ["_w", 4, "mW", 1e3], ["_ah", 4, "mAh", 1e3], ["_ma", 4, "mA", 1], ["_h", 4, "h", 1]];
 
 // A value of a sentence, by the unit at the end of its name.
 export function amount(name, value, zone = "UTC", now) {

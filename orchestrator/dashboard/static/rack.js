@@ -8,6 +8,7 @@ import { bindKeys } from "./rack_keys.js";
 import { showNeeds } from "./rack_needs.js";
 import { actsOf, fillOf, iconOf, isStale, nameOf, partsOf } from "./rack_parts.js";
 import { bindSound, heard } from "./rack_sound.js";
+import { bindSort } from "./rack_sort.js";
 import { bindTraces } from "./rack_trace.js";
 
 const wall = document.getElementById("wall");
@@ -82,6 +83,7 @@ if (wall) {
   bindFilter(tiles);
   bindKeys(wall, tiles);
   bindSound();
+  bindSort(wall);
   bindTraces(tiles);
   setInterval(tick, 1000);
 }

@@ -31,6 +31,8 @@ function guard(asked, check) {
 }
 
 export function buttonsFor(acts, row) {
+  // Who looks has no dialog, and no button.
+  if (!dialog) return [];
   return acts.filter((act) => PATHS[act] || hasLaunch()).map((act) => {
     const label = row.label ?? row.cell_in ?? "";
     const name = t("act.of", { act: t(`act.${act}`), label, channel: row.channel });
@@ -51,7 +53,7 @@ export function buttonsFor(acts, row) {
   });
 }
 
-const hasLaunch = () => document.querySelector('a[href="/launch"]') !== null;
+const hasLaunch = () => document.querySelector('.head a[href="/launch"]') !== null;
 
 export function bindActs() {
   if (!dialog) return;

@@ -20,7 +20,8 @@ export function bindTraces(tiles) {
   const read = async () => {
     if (document.hidden) return;
     const told = await ask("/api/v1/channels/traces").catch(() => null);
-    for (const { channel, run_id, points } of told?.traces ?? []) {
+    for (const { channel, run_id, times_at, voltages } of told ?? []) {
+      const points = times_at.map((at, n) => [at, voltages[n]]).filter(([, volt]) => volt !== null);
       traces.set(channel, { run: run_id, points });
       draw(channel, tiles);
     }

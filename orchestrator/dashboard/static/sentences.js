@@ -1,6 +1,6 @@
 // Tells a code with its values as a sentence, as orchestrator/dashboard/sentences.py does.
 import * as live from "./live.js";
-import { age, amount, moment, NOT_MEASURED } from "./numbers.js";
+import { age, amount, moment } from "./numbers.js";
 import { has, t, text } from "./words.js";
 
 const isWhole = (code, values) => [...text(code).matchAll(/\{(\w+)\}/g)].every(([, name]) => Object.hasOwn(values, name));
@@ -10,7 +10,11 @@ export function sentence(told) {
   const values = told.values ?? {};
   if (!has(told.code) || !isWhole(told.code, values)) return told.text || values.name || "";
   const shown = {};
-  for (const [name, value] of Object.entries(values)) shown[name] = amount(name, value, live.rig.zone, live.now());
+  for (const [name, value] of Object.entries(values)) {
+    // A step has its direction in its word.
+    const size = told.code.startsWith("step.") && typeof value === "number" ? Math.abs(value) : value;
+    shown[name] = amount(name, size, live.rig.zone, live.now());
+  }
   return t(told.code, shown);
 }
 
@@ -23,9 +27,4 @@ export function needSentence(told) {
 
 export const momentOf = (unixS) => moment(unixS, live.rig.zone, live.now());
 
-// How old something is; of what is a day old, its moment.
-export function ageText(unixS) {
-  const old = live.ageOf(unixS);
-  if (old === null) return NOT_MEASURED;
-  return old >= 86400 ? momentOf(unixS) : age(old);
-}
+export const ageText = (unixS) => age(live.ageOf(unixS));

@@ -6,6 +6,7 @@ that an event that was stored as code and values is told in the language that it
 
 from __future__ import annotations
 
+import re
 import string
 import tomllib
 from collections.abc import Iterable, Mapping
@@ -68,7 +69,16 @@ class Words:
 
     def say(self, lang: str, code: str, /, **values: object) -> str:
         """Return a text with its values. Raises KeyError for a code, or a value, that is not there."""
-        return self.text(lang, code).format_map(values)
+        return self.text(lang, code).format_map({name: _apart(value) for name, value in values.items()})
+
+
+# Signs by which a name turns the direction of what stands behind it.
+_TURNING = re.compile("[\u202a-\u202e\u2066-\u2069]")
+
+
+def _apart(value: object) -> object:
+    """Return a value whose signs of direction end with it."""
+    return f"\u2068{value}\u2069" if isinstance(value, str) and _TURNING.search(value) else value
 
 
 def _checked(file: str, code: str, texts: object) -> dict[str, str]:

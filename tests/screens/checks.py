@@ -1,0 +1,11 @@
+"""The scripts that look at a page: what is wrong with its layout, and what its charts write at their axes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+_HERE = Path(__file__).parent
+# To be evaluated in a page once it has settled: gives sentences.
+LAYOUT = (_HERE / "layout.js").read_text("utf-8")
+# To be added to a window before its pages load.
+WATCHING = (_HERE / "watching.js").read_text("utf-8")
