@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, expect
 
 from tests.browser import chromium
 from tests.launch_rig import ServedPages, served_pages
-from tests.test_recipe_versions import FIRST, saving
+from tests.written_texts import FIRST, saving
 
 pytestmark = [pytest.mark.needs("chromium"), pytest.mark.real_time]
 
