@@ -175,6 +175,8 @@ def _body_of(path: str) -> _Dict:
         return {"what": "R000001", "by": "ada"}
     if path.endswith("/notes"):
         return {"text": "looks dry", "by": "ada"}
+    if path.endswith("/put-off"):
+        return {"by": "ada", "how_long": "1h", "reason": "so"}
     return {"owner": "ada", "duration_s": 5} if path.endswith("/claim") else {"by": "ada"}
 
 

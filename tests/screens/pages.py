@@ -44,7 +44,6 @@ def true_shots(prepared: Prepared) -> list[Shot]:
         Shot("rack-nothing-shown", "/rack?show=needs&label=nobody"),
         Shot("rack-ask-stop", "/rack", then=partial(_ask, "stop"), whole=False),
         Shot("rack-ask-all", "/rack", then=partial(_ask, "rack_stop"), whole=False),
-        Shot("rack-ask-acknowledge", "/rack", then=partial(_ask, "acknowledge"), whole=False),
         Shot("rack-help", "/rack", then=_help, whole=False),
         Shot("rack-no-scripts", "/rack?ask=stop+21-1-4", scripts=False),
         Shot("launch", "/launch?channel=21-1-8"),
@@ -86,6 +85,12 @@ def told_shots(urls: Mapping[str, str]) -> list[Shot]:
     for name, url in urls.items():
         found.append(Shot(f"told-{name}", f"{url}/rack", role="", whole=name != "healthy"))
         found.append(Shot(f"told-{name}-wall", f"{url}/rack?wall=1", role="", whole=False))
+    if "every-state" in urls:
+        url = f"{urls['every-state']}/rack"
+        found += [
+            Shot(f"told-ask-{act}", url, role="", then=partial(_ask, act), whole=False)
+            for act in ("acknowledge", "resume", "plugged", "stop_again", "cell_out")
+        ]
     found += [Shot(f"told-{name}-roomy", f"{urls[name]}/rack?view=roomy", role="") for name in _LONG if name in urls]
     found += [Shot(f"told-{name}-table", f"{urls[name]}/rack?view=table", role="") for name in _LONG if name in urls]
     return found

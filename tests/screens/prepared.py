@@ -42,13 +42,13 @@ class Prepared:
 
 def prepare(screen: Screen) -> Prepared:
     """Start the runs, and wait until each is in its state."""
+    tripped = screen.start("21-1-1", "lot7-01", recipe_yaml=TRIPS)
     completed = screen.start("21-1-2", "LFP-2026-11-batch-3-cell-04", recipe_yaml=LFP, cell="coated-lfp")
     second = screen.start("21-1-3", "A17 对称电池", recipe_yaml=LI_LI)
     measured = screen.start("21-1-7", "lot7-07", recipe="li-li-eis")
     running = screen.start("21-1-4", "lot7-04")
     held = screen.start("21-1-5", LONGEST)
     stopped = screen.start("21-1-6", HOSTILE)
-    tripped = screen.start("21-1-1", "lot7-01", recipe_yaml=TRIPS)
     for channel in ("21-1-4", "21-1-5", "21-1-6"):
         screen.until(channel, "running")
     with screen.program as program:
@@ -59,7 +59,6 @@ def prepare(screen: Screen) -> Prepared:
         for version, text in enumerate(_MINE):
             order = {"text": text, "base_version": version, "by": "ada"}
             program.post("/api/v1/recipes/mine", json=order).raise_for_status()
-    screen.until("21-1-1", "tripped")
     for channel in ("21-1-2", "21-1-3"):
         screen.until(channel, "completed")
     queued = {"recipe": "li-li-0.2", "cell": "coated-li-li", "channel": "21-1-4", "label": "lot7-40", "queue": True}
