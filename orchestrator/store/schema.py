@@ -15,6 +15,7 @@ from orchestrator.store.note_layout import add_notes
 from orchestrator.store.origin_layout import add_origins
 from orchestrator.store.renumbering import renumber
 from orchestrator.store.sqlite_library import Database, Migrations
+from orchestrator.store.temperature_layout import add_temperatures
 from orchestrator.store.version_layout import add_versions
 
 # The four bytes "cRig" in the file header: tells a store from other databases, and ``file`` can show it.
@@ -336,14 +337,6 @@ def _one_cycle_number(db: Database) -> None:
     renumber(db.conn)
 
 
-def _temperatures(db: Database) -> None:
-    """Add the temperature of the cell's place to each sample: NULL where nobody measured it, as of all before."""
-    db.execute("ALTER TABLE sample ADD COLUMN temperature_degc REAL")
-    (view,) = db.execute("SELECT sql FROM sqlite_master WHERE name = 'sample_readable'").fetchone()
-    db.execute("DROP VIEW sample_readable")
-    db.execute(view.replace("\nFROM", ", sample.temperature_degc\nFROM", 1))
-
-
 _LAYOUTS = {
     "0001_first_layout": _first_layout,
     "0002_measurements": _measurements,
@@ -351,7 +344,7 @@ _LAYOUTS = {
     "0004_mounted_cells": add_mounted_cells,
     "0006_one_cycle_number": _one_cycle_number,
     "0007_origins": add_origins,
-    "0008_temperatures": _temperatures,
+    "0008_temperatures": add_temperatures,
     "0009_imports": add_imports,
     "0010_archives": add_archives,
     "0011_notes": add_notes,
