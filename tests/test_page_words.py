@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from contextlib import aclosing
+from html import unescape
 from pathlib import Path
 
 import pytest
@@ -12,7 +14,9 @@ from orchestrator.dashboard.pages import NAVIGATION, TEMPLATES
 from orchestrator.dashboard.states import STATES
 from orchestrator.dashboard.words import LANGUAGES, Words, WordsError, placeholders
 from orchestrator.events.told_codes import values_of_codes
+from orchestrator.people.person import Role
 from orchestrator.states import RunState
+from tests.people_rig import NAMES, open_people_rig
 
 WORDS = Words.load()
 # Words that are ours, and no technician's; English only.
@@ -98,3 +102,51 @@ def test_every_reason_that_calls_a_person_is_told_in_both_languages() -> None:
         if end in given:
             assert placeholders(WORDS.text("en", code)) <= given[end], code
     assert all(WORDS.has(f"need.{head}") for head in ("tripped", "held", "hands", "unseen", "unknown", "queued"))
+
+
+# Names, units, files and what browsers are called: no words of ours.
+_DATA = re.compile(
+    r"\b(cellrig|UTC|simulated-[\w-]+|coated-[\w-]+|bare-[\w-]+|conditioned-[\w-]+|[\w-]*li-(li|cu)[\w.-]*|lfp[\w.-]*"
+    r"|mA|mAh|mg|cm|mm|csv|CSV|png|svg|pdf|Python|httpx|python-httpx)\b|\d[\w.:-]*"
+)
+_PAGES = ("/rack", "/rack?view=table", "/rack?ask=rack_stop", "/launch?channel=21-1-3", "/launch/list", "/runs", "/compare",
+          "/log", "/people", "/me", "/nothing")  # fmt: skip
+
+
+async def test_pages_in_a_language_of_signs_alone_show_no_word_of_their_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With a table in which each text is its code between marks, nothing stands outside of marks but data."""
+    lines = [f'["{code}"]\nen = "{_marked(code)}"\nzh = "{_marked(code)}"' for code in WORDS.codes]
+    (tmp_path / "signs.toml").write_text("\n".join(lines), "utf-8")
+    signs = Words.of([tmp_path / "signs.toml"])
+    # The table is read once for a process: no other way leads to a third language.
+    monkeypatch.setattr(Words, "load", lambda: signs)
+    found: dict[str, set[str]] = {}
+    async with open_people_rig(tmp_path) as rig, aclosing(await rig.signed_in(Role.ADMIN)) as browser:
+        for path in _PAGES:
+            html = (await browser.get(path, headers={"accept-language": "en"})).text
+            html = re.sub(r"<(script|style|pre|title|option|datalist)\b.*?</\1>", " ", html, flags=re.DOTALL)
+            shown = re.findall(r'(?:aria-label|placeholder|alt|title)="([^"]*)"', html) + [re.sub(r"<[^>]*>", " ", html)]
+            text = unescape(" ".join(shown))
+            while "⟦" in text and text != (text := re.sub(r"⟦[^⟦⟧]*⟧", " ", text)):
+                pass
+            left = set(re.findall(r"[^\W\d_]{2,}", _DATA.sub(" ", text))) - set(NAMES.values())
+            if left:
+                found[path] = left
+    assert found == {}
+
+
+def _marked(code: str) -> str:
+    """Return the text of a code in the language of signs: its values between marks."""
+    return "⟦" + " ".join(["§", *(f"{{{name}}}" for name in sorted(placeholders(WORDS.text("en", code))))]) + "⟧"
+
+
+def test_scripts_have_no_text_of_their_own() -> None:
+    """What a script writes into a page comes out of the table: no literal with a word is shown."""
+    shown = re.compile(
+        r"""(?:textContent|innerText|title|placeholder|alt)\s*\+?=\s*["'`]([^"'`$]*[A-Za-z]{2,}[^"'`]*)["'`]"""
+        r"""|"aria-label",\s*["']([^"']+)["']|\.append\(["']([^"']*[A-Za-z]{2,}[^"']*)["']"""
+    )
+    for file in FOLDER.glob("*.js"):
+        assert [found[0] for found in shown.finditer(file.read_text("utf-8"))] == [], file.name

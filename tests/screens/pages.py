@@ -44,7 +44,6 @@ def true_shots(prepared: Prepared) -> list[Shot]:
         Shot("rack-nothing-shown", "/rack?show=needs&label=nobody"),
         Shot("rack-ask-stop", "/rack", then=partial(_ask, "stop"), whole=False),
         Shot("rack-ask-all", "/rack", then=partial(_ask, "rack_stop"), whole=False),
-        Shot("rack-ask-acknowledge", "/rack", then=partial(_ask, "acknowledge"), whole=False),
         Shot("rack-help", "/rack", then=_help, whole=False),
         Shot("rack-no-scripts", "/rack?ask=stop+21-1-4", scripts=False),
         Shot("launch", "/launch?channel=21-1-8"),
@@ -65,8 +64,12 @@ def true_shots(prepared: Prepared) -> list[Shot]:
         Shot("compare-none", "/compare"),
         Shot("recipes", "/recipes"),
         Shot("recipe", "/recipes/li-li-0.2"),
+        Shot("recipe-compared", "/recipes/mine?before=1&after=2"),
+        Shot("recipe-new", "/recipes/new"),
+        Shot("recipe-faulty", "/recipes/mine/edit", then=_write_wrongly),
         Shot("cells", "/cells"),
         Shot("cell", "/cells/coated-li-li"),
+        Shot("cell-new", "/cells/new?copy=coated-lfp"),
         Shot("log", "/log"),
         Shot("people", "/people"),
         Shot("me", "/me"),
@@ -82,6 +85,12 @@ def told_shots(urls: Mapping[str, str]) -> list[Shot]:
     for name, url in urls.items():
         found.append(Shot(f"told-{name}", f"{url}/rack", role="", whole=name != "healthy"))
         found.append(Shot(f"told-{name}-wall", f"{url}/rack?wall=1", role="", whole=False))
+    if "every-state" in urls:
+        url = f"{urls['every-state']}/rack"
+        found += [
+            Shot(f"told-ask-{act}", url, role="", then=partial(_ask, act), whole=False)
+            for act in ("acknowledge", "resume", "plugged", "stop_again", "cell_out")
+        ]
     found += [Shot(f"told-{name}-roomy", f"{urls[name]}/rack?view=roomy", role="") for name in _LONG if name in urls]
     found += [Shot(f"told-{name}-table", f"{urls[name]}/rack?view=table", role="") for name in _LONG if name in urls]
     return found
@@ -104,6 +113,12 @@ def _sign_in_wrongly(page: Page) -> None:
 def _ask(act: str, page: Page) -> None:
     page.locator(f'[data-act="{act}"]').first.click()
     page.locator("#ask").wait_for()
+
+
+def _write_wrongly(page: Page) -> None:
+    page.fill("#f-text", page.input_value("#f-text").replace("times:", "tmies:").replace("direction: charge", "x: y"))
+    page.locator(".reasons").wait_for()
+    page.locator("[data-line]").first.click()
 
 
 def _help(page: Page) -> None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from tests.rack_screen import TRIPS, Screen
 from tests.terminal_rack import LFP, LI_LI
+from tests.two_cycles import RECIPE
 
 # 64 signs without a blank, as a label may be.
 LONGEST = "lot7-2026-11-28-batch-3-separator-25um-electrolyte-1M-LiTFSI-064"
@@ -20,6 +21,9 @@ li-li-0.2	coated-li-li	21-1-8	lot9-01
 lfp-200mA-g	coated-li-li	21-1-8	lot9-02
 li-li-9	coated-li-li	21-1-6	lot9-03
 """
+
+# Two versions of a recipe that is written on the rig.
+_MINE = [RECIPE.replace("name: two-cycles", f"name: mine{comment}") for comment in ("", "  # the second one")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,13 +42,13 @@ class Prepared:
 
 def prepare(screen: Screen) -> Prepared:
     """Start the runs, and wait until each is in its state."""
+    tripped = screen.start("21-1-1", "lot7-01", recipe_yaml=TRIPS)
     completed = screen.start("21-1-2", "LFP-2026-11-batch-3-cell-04", recipe_yaml=LFP, cell="coated-lfp")
     second = screen.start("21-1-3", "A17 对称电池", recipe_yaml=LI_LI)
     measured = screen.start("21-1-7", "lot7-07", recipe="li-li-eis")
     running = screen.start("21-1-4", "lot7-04")
     held = screen.start("21-1-5", LONGEST)
     stopped = screen.start("21-1-6", HOSTILE)
-    tripped = screen.start("21-1-1", "lot7-01", recipe_yaml=TRIPS)
     for channel in ("21-1-4", "21-1-5", "21-1-6"):
         screen.until(channel, "running")
     with screen.program as program:
@@ -52,7 +56,9 @@ def prepare(screen: Screen) -> Prepared:
             program.post(f"/api/v1/runs/{run}/{act}", json={"by": "ada"}).raise_for_status()
         for text in ("Cell pressed in again after the weekend.", HOSTILE):
             program.post(f"/api/v1/runs/{running}/notes", json={"by": "ada", "text": text}).raise_for_status()
-    screen.until("21-1-1", "tripped")
+        for version, text in enumerate(_MINE):
+            order = {"text": text, "base_version": version, "by": "ada"}
+            program.post("/api/v1/recipes/mine", json=order).raise_for_status()
     for channel in ("21-1-2", "21-1-3"):
         screen.until(channel, "completed")
     queued = {"recipe": "li-li-0.2", "cell": "coated-li-li", "channel": "21-1-4", "label": "lot7-40", "queue": True}

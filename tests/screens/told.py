@@ -10,26 +10,24 @@ import json
 import socket
 import threading
 import time
-from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager, closing, contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
 import uvicorn
 
-from orchestrator.api.access import Receive, Scope, Send
-from orchestrator.api.application import answer
+from orchestrator.api.access import PASS_ON, Receive, Scope, Send
 from orchestrator.api.models.rack import Need, Priority, RackRow, Reason, Sentence
 from orchestrator.dashboard.states import STATES
 from orchestrator.store import open_store
 from orchestrator.web.app import WebApp
 from orchestrator.web.control_link import ControlLink
 from orchestrator.web.live_fan import LiveFan
-from orchestrator.web.loopback_client import Exchange
+from orchestrator.web.loopback_client import Answer, Headers
 from orchestrator.web.rack_feed import RackFeed
 from orchestrator.web.reading import Reading
 from tests.screens.prepared import LONGEST
-from tests.web_rig import InProcess
 
 UNITS, CHANNELS = 8, 8
 _ACTS = {
@@ -107,6 +105,20 @@ RACKS: dict[str, tuple[Sequence[str], int, str | None]] = {
 }
 
 
+class ToldLink(ControlLink):
+    """In the place of control: tells the rack, and takes no order."""
+
+    def __init__(self, rack: Callable[[], dict[str, Any]]) -> None:
+        super().__init__("", "http://127.0.0.1")
+        self._rack = rack
+
+    async def ask(self, method: str, target: str, headers: Headers = (), body: bytes = b"") -> Answer:
+        """Return the rack; of everything else, that there is only a rack."""
+        if method == "GET" and "/rack" in target:
+            return Answer(200, (), json.dumps(self._rack()).encode())
+        return Answer(409, ((b"content-type", b"application/json"),), b'{"error": "only the rack is told of"}')
+
+
 @contextmanager
 def told_racks(folder: Path, *names: str) -> Iterator[dict[str, str]]:
     """Serve these racks, or all, until the block is left; give their addresses by their names."""
@@ -134,31 +146,18 @@ def told_racks(folder: Path, *names: str) -> Iterator[dict[str, str]]:
 async def _serve(path: Path, name: str, urls: dict[str, str], is_over: asyncio.Event) -> None:
     states, needs, label = RACKS[name]
 
-    async def control(scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["path"].endswith("/rack"):
-            told = json.dumps(rack_of(states, time.time(), needs, label)).encode()
-            start = {"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"application/json")]}
-            await send(start)
-            await send({"type": "http.response.body", "body": told})
-        else:
-            await answer(404, "only the rack is told of")(scope, receive, send)
-
-    @asynccontextmanager
-    async def connect(host: str, port: int) -> AsyncIterator[Exchange]:
-        from collections import Counter
-
-        exchange = InProcess(control, Counter())  # type: ignore[arg-type]
-        try:
-            yield exchange
-        finally:
-            await exchange.close()
-
     with open_store(path), closing(Reading(path)) as reading, socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
-        link = ControlLink("", "http://127.0.0.1", connect)
+        link = ToldLink(lambda: rack_of(states, time.time(), needs, label))
         feed = RackFeed(link, reading)
         app = WebApp(link, LiveFan(link), reading, feed)
-        server = uvicorn.Server(uvicorn.Config(app, log_level="error", lifespan="off", timeout_graceful_shutdown=1))
+
+        async def served(scope: Scope, receive: Receive, send: Send) -> None:
+            # Nobody waits for a turn.
+            scope[PASS_ON] = lambda: None
+            await app(scope, receive, send)
+
+        server = uvicorn.Server(uvicorn.Config(served, log_level="error", lifespan="off", timeout_graceful_shutdown=1))
         tasks = [asyncio.create_task(feed.run()), asyncio.create_task(server.serve(sockets=[listening]))]
         urls[name] = f"http://127.0.0.1:{listening.getsockname()[1]}"
         await is_over.wait()
