@@ -201,7 +201,8 @@ def _page(
 ) -> Response:
     can = [row for row in rows if not row.is_bad and not row.run]
     shown: dict[str, Any] = {
-        "checked": ",".join(f"{row.number}:{row.check_id}" for row in can), "digest": "", "key": "", "fresh": "", "done": False, "started": 0, "left": 0, "refusal": "", "changed": False,
+        "checked": ",".join(f"{row.number}:{row.check_id}" for row in can), "digest": "", "key": "",
+        "fresh": "", "done": False, "started": 0, "left": 0, "refusal": "", "changed": False,
         "too_long": False, "chosen": ",".join(str(row.number) for row in can),
     }  # fmt: skip
     return page(
