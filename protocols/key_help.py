@@ -1,11 +1,11 @@
-"""Tells of each key of a recipe or cell file, as it is being written, what the schema says of it.
+r"""Tells of each key of a recipe or cell file, as it is being written, what the schema says of it.
 
 The text may be wrong in any way: keys are found by their lines and indents alone, so that help is there while somebody
 types.
 
->>> found = keys_of("name: mine\\nsteps:\\n  - step: rest\\n    until: {time: 1 h}\\n", "recipe")
+>>> found = keys_of("name: mine\nsteps:\n  - step: rest\n    until: {time: 1 h}\n", "recipe")
 >>> [(one.line, one.key) for one in found]
-[(1, 'name'), (2, 'steps'), (3, 'step'), (4, 'until')]
+[(1, 'name'), (2, 'steps'), (3, 'step'), (4, 'until'), (4, 'time')]
 >>> found[2].help.about, found[2].help.one_of[0]
 ('Leave the circuit open.', 'rest')
 """
@@ -20,7 +20,10 @@ from typing import Any
 
 from protocols.schema import cell_schema, recipe_schema
 
-_KEY = re.compile(r"(?P<indent> *)(?P<dashes>(?:- +)*)(?P<key>[A-Za-z_][A-Za-z0-9_]*) *:(?P<value>(?: .*)?)$")
+_BEGINNING = re.compile(r"(?P<indent> *)(?P<dashes>(?:- +)*)")
+_KEY = re.compile(r"(?P<key>[A-Za-z_][A-Za-z0-9_]*) *:(?P<value>(?: .*)?)$")
+_BRACES = re.compile(r"[{}]|(?<![A-Za-z0-9_])(?P<key>[A-Za-z_][A-Za-z0-9_]*) *:(?= |$)")
+_END = re.compile(r"[,{}]")
 _LISTED = 40
 _A_NAME = "the value of a parameter"
 _Schema = Mapping[str, Any]
@@ -62,9 +65,10 @@ class KeyHelp:
 
 @dataclass(frozen=True, slots=True)
 class KeyAtLine:
-    """A key at its line, which counts from 1."""
+    """A key at its line, which counts from 1, and its column, from 0."""
 
     line: int
+    column: int
     key: str
     help: KeyHelp
 
@@ -88,36 +92,59 @@ def keys_of(text: str, kind: str) -> list[KeyAtLine]:
     root = _schemas()[kind]
     seen: dict[int, _Schema | None] = {}
     found = []
-    for line, key, block in list(_keys(text)):
+    for line, column, key, block in list(_keys(text)):
         schema = _schema_of(block, root, seen)
         value = _property(schema, key)
         if key == "step" and block.above is not None:
             value = _property(_schema_of(block.above, root, seen), block.under)
             about = _first_lines(schema.get("description", "")) if schema is not None else ""
-            found.append(KeyAtLine(line, key, KeyHelp(key, about, one_of=_kinds(value, root), needed=True)))
+            found.append(KeyAtLine(line, column, key, KeyHelp(key, about, one_of=_kinds(value, root), needed=True)))
         elif schema is not None and value is not None:
             needed = key in schema.get("required", ())
-            found.append(KeyAtLine(line, key, _help(key, value, root, needed=needed)))
+            found.append(KeyAtLine(line, column, key, _help(key, value, root, needed=needed)))
     return found
 
 
-def _keys(text: str) -> Iterator[tuple[int, str, _Block]]:
-    """Yield each key that begins a line, with its line and block."""
+def _keys(text: str) -> Iterator[tuple[int, int, str, _Block]]:
+    """Yield each key of lines and of braces within a line, with its line, column and block."""
     blocks: list[_Block] = []
     for line, written in enumerate(text.split("\n"), 1):
-        if (found := _KEY.match(written.rstrip())) is None:
+        found = _BEGINNING.match(written)
+        if found is None or written[found.end() :].startswith("#"):
             continue
-        indent, dashes, key = len(found["indent"]), len(found["dashes"]), found["key"]
-        column = indent + dashes
+        indent, rest = len(found["indent"]), written[found.end() :].rstrip()
+        column = found.end()
+        key = _KEY.match(rest)
+        if key is None and not rest.startswith("{"):
+            continue
         # A dash begins a new block of the list that it belongs to.
-        while blocks and (blocks[-1].indent > column or (dashes and blocks[-1].indent > indent)):
+        while blocks and (blocks[-1].indent > column or (found["dashes"] and blocks[-1].indent > indent)):
             blocks.pop()
-        if not blocks or blocks[-1].indent < column:
-            above = blocks[-1] if blocks else None
-            blocks.append(_Block(column, above, above.last if above is not None else ""))
-        blocks[-1].last = key
-        blocks[-1].words.setdefault(key, found["value"].partition(" #")[0].strip())
-        yield line, key, blocks[-1]
+        above = blocks[-1] if blocks else None
+        if key is None:
+            yield from _in_braces(line, column, rest, above)
+            continue
+        if above is None or above.indent < column:
+            above = _Block(column, above, above.last if above is not None else "")
+            blocks.append(above)
+        above.last = key["key"]
+        above.words.setdefault(key["key"], key["value"].partition(" #")[0].strip())
+        yield line, column, key["key"], above
+        yield from _in_braces(line, column + key.start("value"), key["value"], above)
+
+
+def _in_braces(line: int, column: int, text: str, above: _Block | None) -> Iterator[tuple[int, int, str, _Block]]:
+    """Yield the keys within braces of one line."""
+    blocks = [above] if above is not None else []
+    for found in _BRACES.finditer(text):
+        if found[0] == "{" and blocks:
+            blocks.append(_Block(0, blocks[-1], blocks[-1].last))
+        elif found[0] == "}" and len(blocks) > 1:
+            blocks.pop()
+        elif (key := found["key"]) and len(blocks) > 1:
+            blocks[-1].last = key
+            blocks[-1].words.setdefault(key, _END.split(text[found.end() :], maxsplit=1)[0].strip())
+            yield line, column + found.start(), key, blocks[-1]
 
 
 def _schema_of(block: _Block, root: _Schema, seen: dict[int, _Schema | None]) -> _Schema | None:
@@ -134,7 +161,7 @@ def _schema_of(block: _Block, root: _Schema, seen: dict[int, _Schema | None]) ->
 def _property(schema: _Schema | None, key: str) -> _Schema | None:
     if schema is None:
         return None
-    found = schema.get("properties", {}).get(key)
+    found: _Schema | None = schema.get("properties", {}).get(key)
     if found is None and isinstance(schema.get("additionalProperties"), dict):
         # Names that their writer chooses, such as those of parameters.
         found = schema["additionalProperties"]
@@ -151,7 +178,7 @@ def _chosen(value: _Schema, block: _Block, root: _Schema) -> _Schema | None:
         word = block.words["step"].strip("'\"")
         return next((one for one in kinds if one["properties"]["step"]["const"] == word), None)
     fitting = [one for one in blocks if set(block.words) & set(one.get("properties", {}))]
-    return (fitting or blocks or [None])[0]
+    return next(iter(fitting or blocks), None)
 
 
 def _choices(value: _Schema, root: _Schema) -> Iterator[_Schema]:
@@ -194,8 +221,8 @@ def _kinds(steps: _Schema | None, root: _Schema) -> tuple[str, ...]:
 
 
 def _first_lines(text: str) -> str:
-    """Return a description as one paragraph, without the marks of code."""
-    return " ".join(text.replace("``", "").partition("\n\n")[0].split())
+    """Return a description as one paragraph, with quotes for marks of code."""
+    return " ".join(text.replace("``", "'").partition("\n\n")[0].split())
 
 
 def _article(text: str) -> str:

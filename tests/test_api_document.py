@@ -151,8 +151,8 @@ def test_columns_that_are_described_are_those_of_the_tables() -> None:
         assert [column.name for column in columns] == kind.names
 
 
-_FILLED = {"{run_id}": "R000001", "{channel}": "21-1-3"}
-_UNKNOWN = {"{run_id}": "R999999", "{channel}": "9-9-9"}
+_FILLED = {"{run_id}": "R000001", "{channel}": "21-1-3", "{name}": "li-li-0.2"}
+_UNKNOWN = {"{run_id}": "R999999", "{channel}": "9-9-9", "{name}": "none"}
 # What a running run and a claim of bob make impossible; the others may be refused by a tester only.
 _REFUSED = {"start", "resume", "mounted", "acknowledge", "empty", "claim", "release"}
 
@@ -175,6 +175,8 @@ def _body_of(path: str) -> _Dict:
         return {"what": "R000001", "by": "ada"}
     if path.endswith("/notes"):
         return {"text": "looks dry", "by": "ada"}
+    if path.endswith("/put-off"):
+        return {"by": "ada", "how_long": "1h", "reason": "so"}
     return {"owner": "ada", "duration_s": 5} if path.endswith("/claim") else {"by": "ada"}
 
 

@@ -112,7 +112,7 @@ def check_honesty(looker: Looker, bench: Bench) -> None:
                 rows += 1
                 assert (row["run_id"], row["voltage_v"] in stored) == ("R000001", True)
                 assert row["record_at"] <= frame["now"]
-    assert rows > 5
+    assert rows > 1
     # In real seconds: rather too late than too early, by no more than an answer of control takes.
     assert min(late_s) > -1.0
     assert median(late_s) < 1.0

@@ -13,17 +13,7 @@ from orchestrator.store import FileKind, StoreError, Versions, VersionSaved, ope
 from protocols.loading import cell_text, shipped_recipes
 from tests.api_client import Client, serving
 from tests.command_line import cellrig
-from tests.two_cycles import RECIPE
-
-FIRST = RECIPE.replace("name: two-cycles", "name: mine")
-SECOND = f"{FIRST}# half as many\n"
-CELL = cell_text("coated-li-li").replace("name: coated-li-li", "name: my-disc")
-HOSTILE = "<script>alert('x')</script> \u202egnp.exe & \"quoted\" {braces}"
-
-
-def saving(text: str, base: int = 0, by: str = "ada") -> dict[str, object]:
-    """Give the order that saves a text."""
-    return {"text": text, "base_version": base, "by": by}
+from tests.written_texts import CELL, FIRST, HOSTILE, SECOND, saving
 
 
 def test_version_is_never_changed_and_never_removed(tmp_path: Path) -> None:
@@ -104,35 +94,30 @@ async def test_recipe_is_saved_read_listed_and_compared(client: Client) -> None:
     assert "bob has saved version 2" in refused["error"]
 
 
-@pytest.mark.parametrize(
-    ("name", "text", "words"),
-    [
-        ("li-li-0.2", FIRST, "shipped"),
-        ("Li-Li-0.2", FIRST, "shipped"),
-        ("new", FIRST, "address"),
-        ("other", FIRST, "under which it is saved"),
-        ("mine", "name: mine\n", "the key 'steps'"),
-        ("mine", FIRST.replace("for:", "fro:"), "fro"),
-        ("mine", f"{FIRST}x: [{'a' * 70000}]", "at most"),
-        ("a b", FIRST, "pattern"),
-        (".hidden", FIRST, "letters, digits"),
-    ],
-)
-async def test_wrong_name_or_text_is_refused(client: Client, name: str, text: str, words: str) -> None:
-    """Whatever is no name, is shipped, is faulty or bears another name is told, and nothing is saved."""
-    text = text.replace("name: mine", "name: .hidden") if name == ".hidden" else text
-    answer = await client.post(f"/recipes/{name}", saving(text), 422)
-    assert words in answer["error"]
-    await client.get("/recipes/mine", 404)
+WRONG = [
+    ("li-li-0.2", FIRST, "shipped"),
+    ("Li-Li-0.2", FIRST, "shipped"),
+    ("new", FIRST, "address"),
+    ("other", FIRST, "under which it is saved"),
+    ("mine", "name: mine\n", "the key 'steps'"),
+    ("mine", FIRST.replace("for:", "fro:"), "fro"),
+    ("mine", f"{FIRST}#{'é' * 40000}", "at most"),
+    ("mine", f"{FIRST}x: {'a' * 70000}", "65536"),
+    ("a b", FIRST, "pattern"),
+    (".hidden", FIRST.replace("name: mine", "name: .hidden"), "letters, digits"),
+]
+
+
+async def test_wrong_name_or_text_is_refused_and_no_path_is_a_name(client: Client) -> None:
+    """Whatever is no name, is shipped, is faulty or bears another name is told, and nothing is read or saved."""
+    for name, text, words in WRONG:
+        answer = await client.post(f"/recipes/{name}", saving(text), 422)
+        assert words in answer["error"], (name, answer)
+    for name in ("..%2F..%2Fetc", "%2e%2e", "a%2Fb", "a%00b"):
+        assert (await client.http.post(f"/api/v1/recipes/{name}", json=saving(FIRST))).status_code in {404, 405, 422}
+        assert (await client.http.get(f"/api/v1/recipes/{name}")).status_code in {404, 422}
+    assert Versions(client.service.store, FileKind.RECIPE).newest() == []
     assert (await client.get("/recipes/li-li-0.2"))["origin"] == "shipped"
-
-
-@pytest.mark.parametrize("name", ["..%2F..%2Fetc", "%2e%2e", "a%2Fb", "a%00b"])
-async def test_path_is_no_name(client: Client, name: str) -> None:
-    """Nothing is read or written by a path."""
-    reply = await client.http.post(f"/api/v1/recipes/{name}", json=saving(FIRST))
-    assert reply.status_code in {404, 405, 422}
-    assert (await client.http.get(f"/api/v1/recipes/{name}")).status_code in {404, 422}
 
 
 async def test_run_names_its_version_and_keeps_its_text(client: Client) -> None:
@@ -190,9 +175,9 @@ async def test_check_tells_all_problems_at_their_lines_with_help_and_course(clie
     assert any("chrage" in line for line, _ in told)
     assert any("recrod" in line for line, _ in told)
     assert found["plain"] is None
-    helped = {
-        lines[one["line"] - 1].partition(":")[0].strip(" -"): found["helps"][one["help"]] for one in found["keys"]
-    }
+    helped = {it["key"]: it for it in found["helps"]}
+    (at,) = [one for one in found["keys"] if found["helps"][one["help"]]["key"] == "times"]
+    assert lines[at["line"] - 1][at["column"] :].startswith("times:")
     assert helped["direction"]["one_of"] == ["charge", "discharge"]
     sound = await client.post("/recipes/check", {"text": FIRST, "cell": "coated-li-li"})
     assert sound["problems"] == []
@@ -212,7 +197,7 @@ async def test_check_of_a_cell_tells_what_follows_and_what_is_implausible(client
     found = await client.post("/cells/check", {"text": text})
     assert {one["name"]: round(one["value"], 2) for one in found["quantities"]}["loading_mg_per_cm2"] == 1.4
     assert found["doubts"] == []
-    slip = await client.post("/cells/check", {"text": text.replace("1.10 mg ", "11.0 mg ")})
+    slip = await client.post("/cells/check", {"text": text.replace("1.10 mg ", "110 mg ")})
     assert any("mg/cm2" in told for told in slip["doubts"])
     broken = await client.post("/cells/check", {"text": text.replace("0.7854 cm2", "0.7854")})
     assert [one["field"] for one in broken["problems"]] == ["area"]

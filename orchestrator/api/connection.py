@@ -6,6 +6,7 @@ A request must be there in seconds, whoever asks; whoever does not read is cut o
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import socket
 import sys
@@ -106,7 +107,9 @@ class Connection(H11Protocol):
         """Let little wait for a client who reads slowly: what it reads late is old, and newer comes."""
         self.transport.set_write_buffer_limits(high=_LITTLE)
         if (link := self.transport.get_extra_info("socket")) is not None:
-            link.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _LITTLE)
+            # Its client may be gone by now.
+            with contextlib.suppress(OSError):
+                link.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _LITTLE)
 
     async def read_by_client(self) -> None:
         """Wait until the client has read most of what was written to it, or is gone."""

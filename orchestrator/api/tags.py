@@ -22,7 +22,7 @@ _WORDS = {
     Tag.RUNS: "Runs: orders, stops, holds, and the list of all that were made.",
     Tag.RECORDS: "What was recorded: samples, steps, cycles, spectra, events and deviations, page by page.",
     Tag.LIVE: "Every run as it is, and each change, as server-sent events.",
-    Tag.SHIPPED: "Recipes and cells by their names: those that cellrig brings, and those that were written on this rig.",
+    Tag.SHIPPED: "Recipes and cells by their names: those that cellrig brings, and those written on this rig.",
 }
 TAGS = [{"name": tag.value, "description": _WORDS[tag]} for tag in Tag]
 

@@ -85,7 +85,7 @@ def _told(text: str, kind: str, name: str | None, problems: Iterable[RecipeProbl
     for one in keys_of(text, kind):
         if (place := places.setdefault(one.help, len(helps))) == len(helps):
             helps.append(models.HelpOfKey.model_validate(one.help))
-        keys.append(models.KeyAtLine(line=one.line, help=place))
+        keys.append(models.KeyAtLine(line=one.line, column=one.column, help=place))
     told = [_problem(one) for one in sorted(problems, key=lambda it: it.line)]
     return {"name": name, "problems": told, "helps": helps, "keys": keys}
 

@@ -73,7 +73,9 @@ def version_list(store: Store, kind: FileKind, name: str) -> models.VersionList:
 def comparison(store: Store, kind: FileKind, name: str, query: models.CompareQuery) -> models.Comparison:
     """Return what differs between two versions of a name. Raises NoSuchThing."""
     versions, found = Versions(store, kind), []
-    for number in (query.before, query.after):
+    newest = versions.version_of(name)
+    after = query.after or (newest.version if newest is not None else 1)
+    for number in (query.before or max(1, after - 1), after):
         if (one := versions.version_of(name, number)) is None:
             raise NoSuchThing(no_version(versions, kind, name, number))
         found.append(one)

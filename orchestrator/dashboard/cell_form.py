@@ -57,7 +57,7 @@ class CellForm:
     @classmethod
     def of_cell(cls, cell: Cell, name: str) -> CellForm:
         """Return the form of a cell's file, under a name."""
-        values = {one: "" for one in FIELDS} | {"name": name, "kind": cell.kind.value}
+        values = dict.fromkeys(FIELDS, "") | {"name": name, "kind": cell.kind.value}
         for one, (key, _) in AMOUNTS.items():
             given = getattr(cell, key)
             values[one] = "" if given is None else str(given)
@@ -75,9 +75,9 @@ class CellForm:
         lines = [f"name: {as_scalar(self['name'])}", f"kind: {as_scalar(self['kind'] or KINDS[-1])}"]
         amounts = {name: self[name] for name in AMOUNTS}
         if not amounts["area"] and (area := self._area_cm2):
-            amounts["area"] = f"{area:.4g} cm2"
+            amounts["area"] = f"{area:.6g} cm2"
         if not amounts["mass"] and (mass := self._mass_mg):
-            amounts["mass"] = f"{mass:.4g} mg"
+            amounts["mass"] = f"{mass:.6g} mg"
         units = {name: unit for name, (_, unit) in AMOUNTS.items()}
         if self["capacity_unit"] in CAPACITY_UNITS:
             units["capacity"] = self["capacity_unit"]

@@ -59,18 +59,6 @@ async def new_cell(request: Request) -> Response:
     return await _editor(request, form, Draft(_KIND, form.text), copied=of)
 
 
-@router.get("/cells/{name}")
-async def cell(name: str, request: Request) -> Response:
-    """Show a cell: its versions and their runs, its file, and what follows from it."""
-    store = request.app.state.stored()
-    shown = written_files.named_file(store, _KIND, name, asked_version(request))
-    return page(
-        request, "cell.html", title_code="page.cells", shown=shown, check=await _checked(request, shown.text),
-        versions=versions_of(store, _KIND, name), compared=compared(request, _KIND, name),
-        done=request.query_params.get("done", ""), has=Words.load().has,
-    )  # fmt: skip
-
-
 @router.get("/cells/{name}/edit")
 async def edit_cell(name: str, request: Request) -> Response:
     """Show the form with a cell of the rig's own; an older version becomes the next one when it is saved."""
@@ -79,6 +67,18 @@ async def edit_cell(name: str, request: Request) -> Response:
         raise NoSuchThing(f"{name} was not written on this rig: copy it, and write the copy")
     form = _form_of(shown, name)
     return await _editor(request, form, Draft(_KIND, form.text, name, shown.newest, shown.newest))
+
+
+@router.get("/cells/{name:path}")
+async def cell(name: str, request: Request) -> Response:
+    """Show a cell: its versions and their runs, its file, what follows from it. Runs name cells with any sign in it."""
+    store = request.app.state.stored()
+    shown = written_files.named_file(store, _KIND, name, asked_version(request))
+    return page(
+        request, "cell.html", title_code="page.cells", shown=shown, check=await _checked(request, shown.text),
+        versions=versions_of(store, _KIND, name), compared=compared(request, _KIND, name),
+        done=request.query_params.get("done", ""), has=Words.load().has,
+    )  # fmt: skip
 
 
 @router.post("/act/cells")
@@ -102,7 +102,8 @@ async def _editor(
         request, "cell_edit.html", title_code="cells.edit", form=form, draft=draft, refusal=refusal, copied=copied,
         check=await _checked(request, draft.text), contradictions=list(form.contradictions()), kinds=KINDS,
         amounts=AMOUNTS, lines=LINES, units=CAPACITY_UNITS, field_of=_FIELD_OF, key=secrets.token_urlsafe(18),
-        newest=newest.version if newest is not None else 0, has=Words.load().has, status=409 if refusal is not None else 200,
+        newest=newest.version if newest is not None else 0, has=Words.load().has,
+        status=409 if refusal is not None else 200,
     )  # fmt: skip
 
 

@@ -102,7 +102,8 @@ def page(
     """Return a page made of a template.
 
     The template has, besides ``values``: ``t(code, **values)``, ``person``, ``role``, ``csrf``, ``lang``, ``zone``,
-    ``theme``, ``simulated``, ``speed``, ``numbers``, ``static(name)``, ``why(state, reason)``. ``live`` is whether the page follows the stream.
+    ``theme``, ``simulated``, ``speed``, ``numbers``, ``static(name)``, ``why(state, reason)``.
+    ``live`` is whether the page follows the stream.
     """
     context = PageContext.of(request)
     words, assets = Words.load(), Assets.load()

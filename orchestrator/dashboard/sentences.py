@@ -43,7 +43,7 @@ class Speaker:
         return self.t(code, **shown)
 
     def reason(self, state: str, stored: str) -> str:
-        """Return why a run is in its state: as it is stored, in another language than that by its code if it has one."""
+        """Return why a run is in its state: as stored, in another language than that by its code if it has one."""
         if not stored or self.lang == LANGUAGES[0]:
             return stored
         code, values = told(RunState(state), stored)

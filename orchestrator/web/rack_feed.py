@@ -48,7 +48,7 @@ class RackFeed:
         self._channels: list[str] = []
         self._told: State = {}
         # The loop's time when control was asked what it told last, and the rig's time ahead of the loop's at most.
-        self._asked_s = float("-inf")
+        self._asked_s = self._tried_s = float("-inf")
         self._ahead_s: float | None = None
         # Whether the rig goes by this machine's clock, which goes on while the machine sleeps.
         self._is_wall_time = True
@@ -120,8 +120,11 @@ class RackFeed:
 
     async def fresh(self) -> State:
         """Return the whole rack as it is now, or as it was told last where control does not answer at once."""
-        if asyncio.get_running_loop().time() - self._asked_s > in_loop_time(PERIOD_S):
+        loop = asyncio.get_running_loop()
+        if loop.time() - max(self._asked_s, self._tried_s) > in_loop_time(PERIOD_S):
             await asyncio.wait({self._poll()}, timeout=in_loop_time(PERIOD_S))
+            # Whoever comes next does not wait once more for a control that is silent.
+            self._tried_s = loop.time()
         return self.latest
 
     def _have_rows(self) -> None:

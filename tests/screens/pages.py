@@ -65,9 +65,12 @@ def true_shots(prepared: Prepared) -> list[Shot]:
         Shot("compare-none", "/compare"),
         Shot("recipes", "/recipes"),
         Shot("recipe", "/recipes/li-li-0.2"),
-        Shot("recipe-edit", "/recipes/li-li-0.2/edit"),
+        Shot("recipe-compared", "/recipes/mine?before=1&after=2"),
+        Shot("recipe-new", "/recipes/new"),
+        Shot("recipe-faulty", "/recipes/mine/edit", then=_write_wrongly),
         Shot("cells", "/cells"),
         Shot("cell", "/cells/coated-li-li"),
+        Shot("cell-new", "/cells/new?copy=coated-lfp"),
         Shot("log", "/log"),
         Shot("people", "/people"),
         Shot("me", "/me"),
@@ -111,6 +114,12 @@ def _sign_in_wrongly(page: Page) -> None:
 def _ask(act: str, page: Page) -> None:
     page.locator(f'[data-act="{act}"]:visible').first.click()
     page.locator("#ask").wait_for()
+
+
+def _write_wrongly(page: Page) -> None:
+    page.fill("#f-text", page.input_value("#f-text").replace("times:", "tmies:").replace("direction: charge", "x: y"))
+    page.locator(".reasons").wait_for()
+    page.locator("[data-line]").first.click()
 
 
 def _help(page: Page) -> None:

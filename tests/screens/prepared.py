@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from tests.rack_screen import TRIPS, Screen
 from tests.terminal_rack import LFP, LI_LI
+from tests.two_cycles import RECIPE
 
 # 64 signs without a blank, as a label may be.
 LONGEST = "lot7-2026-11-28-batch-3-separator-25um-electrolyte-1M-LiTFSI-064"
@@ -20,6 +21,9 @@ li-li-0.2	coated-li-li	21-1-8	lot9-01
 lfp-200mA-g	coated-li-li	21-1-8	lot9-02
 li-li-9	coated-li-li	21-1-6	lot9-03
 """
+
+# Two versions of a recipe that is written on the rig.
+_MINE = [RECIPE.replace("name: two-cycles", f"name: mine{comment}") for comment in ("", "  # the second one")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +56,9 @@ def prepare(screen: Screen) -> Prepared:
             program.post(f"/api/v1/runs/{run}/{act}", json={"by": "ada"}).raise_for_status()
         for text in ("Cell pressed in again after the weekend.", HOSTILE):
             program.post(f"/api/v1/runs/{running}/notes", json={"by": "ada", "text": text}).raise_for_status()
+        for version, text in enumerate(_MINE):
+            order = {"text": text, "base_version": version, "by": "ada"}
+            program.post("/api/v1/recipes/mine", json=order).raise_for_status()
     for channel in ("21-1-2", "21-1-3"):
         screen.until(channel, "completed")
     queued = {"recipe": "li-li-0.2", "cell": "coated-li-li", "channel": "21-1-4", "label": "lot7-40", "queue": True}

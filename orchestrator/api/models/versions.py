@@ -65,8 +65,10 @@ class CompareQuery(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    before: Annotated[VersionNumber, said("Number of the one version", 3)]
-    after: Annotated[VersionNumber, said("Number of the other", 4)]
+    before: Annotated[
+        VersionNumber | None, said("Number of the one version; left out: the one before the other", 3)
+    ] = None
+    after: Annotated[VersionNumber | None, said("Number of the other; left out: the newest", 4)] = None
 
 
 class NamedFile(BaseModel):
@@ -129,7 +131,7 @@ class HelpOfKey(BaseModel):
 
     model_config = ConfigDict(from_attributes=True)
 
-    key: Annotated[str, said("The key", "direction")]
+    key: Annotated[str, said("The key, as it is written", "direction")]
     about: Annotated[str, said("What it is for; may be empty", "Which way current flows")]
     value: Annotated[str, said("What is written there; may be empty", "a voltage with its unit")]
     one_of: Annotated[list[str], said("The words of which it is one; empty: any", ["charge", "discharge"])]
@@ -142,6 +144,7 @@ class KeyAtLine(BaseModel):
     """A key at its line."""
 
     line: Annotated[int, said("Its line, from 1", 12)]
+    column: Annotated[int, said("Where it begins in its line, from 0", 4)]
     help: Annotated[int, said("Place of its help in `helps`, from 0", 3)]
 
 
@@ -151,7 +154,7 @@ class TextCheck(BaseModel):
     name: Annotated[str | None, said("The name in it; null while there is none", "mine")]
     problems: Annotated[list[TextProblem], said("Everything that is wrong in it, by line; empty: it may be saved")]
     helps: Annotated[list[HelpOfKey], said("Help for its keys, each once")]
-    keys: Annotated[list[KeyAtLine], said("The keys that begin a line")]
+    keys: Annotated[list[KeyAtLine], said("The keys of the text, in its order")]
 
 
 class CheckedRecipe(TextCheck):

@@ -39,15 +39,21 @@ async function send(act) {
   }
 }
 
-const lineNow = () => text.value.slice(0, text.selectionStart).split("\n").length;
-
-// Shows the help of the key at the cursor: of its own line, else of the next line above that has one.
+// Shows the help of the key at the cursor: the last one that begins before it, else the first of its line.
 function helped() {
   const all = [...document.querySelectorAll("[data-lines]")];
-  const now = lineNow();
+  const before = text.value.slice(0, text.selectionStart).split("\n");
+  const now = before.length;
   let best = all[0];
   let at = 0;
-  for (const one of all) for (const line of one.dataset.lines.split(" ")) if (line && line <= now && +line > at) [at, best] = [+line, one];
+  for (const one of all) {
+    for (const place of one.dataset.lines.split(" ").filter(Boolean)) {
+      const [line, column] = place.split(":").map(Number);
+      if (line > now || (line === now && column > before.at(-1).length && Math.floor(at) === now)) continue;
+      const order = line + (line === now && column > before.at(-1).length ? 0 : (column + 1) / 1e5);
+      if (order > at) [at, best] = [order, one];
+    }
+  }
   for (const one of all) one.hidden = one !== best;
 }
 
