@@ -9,8 +9,8 @@ export const newKey = () =>
   crypto.randomUUID?.() ?? [...crypto.getRandomValues(new Uint8Array(16))].map((n) => n.toString(16).padStart(2, "0")).join("");
 
 // Sends an order and gives {outcome: "sent" | "refused" | "not-sent" | "signed-out", status, body, sentence}.
-export async function order(path, body = {}, { method = "POST", key = newKey(), tell = true } = {}) {
-  const found = await send(path, body, method, key);
+export async function order(path, body = {}, { key = newKey(), tell = true } = {}) {
+  const found = await send(path, body, key);
   if (tell) {
     const isGood = found.outcome === "sent";
     toast(found.sentence, { stays: !isGood, closeText: t("common.close") });
@@ -18,11 +18,11 @@ export async function order(path, body = {}, { method = "POST", key = newKey(), 
   return found;
 }
 
-async function send(path, body, method, key) {
+async function send(path, body, key) {
   let answer;
   try {
     answer = await fetch(path, {
-      method,
+      method: "POST",
       headers: { "Content-Type": "application/json", "X-Cellrig": "1", "Idempotency-Key": key },
       body: JSON.stringify(body),
       signal: AbortSignal.timeout(ANSWER_MS),
