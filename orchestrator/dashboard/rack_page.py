@@ -59,23 +59,24 @@ async def rack(request: Request) -> Response:
 
 @router.post("/act/rack")
 async def act(request: Request) -> Response:
-    """Send the order of a form, and say on the rack what came of it."""
+    """Send the order of a form, and say what came of it: on the rack, or on the page of the run that asked."""
     form = await form_of(request)
     context, facts = PageContext.of(request), rig_facts(request)
     speaker = Speaker(context.lang, facts.lab_zone, rig_time(request))
-    name, channel, run = (form.get(key, "") for key in ("act", "channel", "run"))
+    name, channel, run, back = (form.get(key, "") for key in ("act", "channel", "run", "back"))
     if context.role == "viewer" or name not in ORDERS:
-        return _back(speaker.t("ask.not_now"))
+        return _back(speaker.t("ask.not_now"), back)
     row = next((row for row in (await request.app.state.rack.fresh())["rows"] if row["channel"] == channel), None)
     if name != "rack_stop" and (row is None or (row["run_id"] or "") != run):
-        return _back(speaker.t("ask.changed", channel=channel))
+        return _back(speaker.t("ask.changed", channel=channel), back)
     path = ORDERS[name].format(run=quote(run, safe=""), channel=quote(channel, safe=""))
     told = await order(request, f"/{path}", {"by": context.person}, form.get("key", ""))
-    return _back(speaker.t("order.sent") if told.is_good else speaker.t("order.refused", reason=told.error))
+    return _back(speaker.t("order.sent") if told.is_good else speaker.t("order.refused", reason=told.error), back)
 
 
-def _back(sentence: str) -> Response:
-    return RedirectResponse(f"/rack?{urlencode({'told': sentence})}", 303, headers={**HEADERS})
+def _back(sentence: str, run: str) -> Response:
+    there = f"/runs/{quote(run, safe='')}" if run else "/rack"
+    return RedirectResponse(f"{there}?{urlencode({'told': sentence})}", 303, headers={**HEADERS})
 
 
 def _ask(request: Request, rows: list[Row], speaker: Speaker) -> dict[str, Any] | None:
@@ -84,7 +85,7 @@ def _ask(request: Request, rows: list[Row], speaker: Speaker) -> dict[str, Any] 
     if name == "rack_stop":
         tests = sorted((row for row in rows if "stop" in row["actions"]), key=lambda row: -(row["left_s"] or 0.0))
         title = speaker.t("ask.rack_stop", count=len(tests))
-        return {"act": name, "title": title, "channel": "", "run": "", "lost": "", "acts": (name,)}
+        return {"act": name, "title": title, "channel": "", "run": "", "lost": "", "acts": (name,), "back": ""}
     row = next((row for row in rows if row["channel"] == channel), None)
     if row is None or name not in row["actions"] or name not in ORDERS:
         return None
@@ -99,7 +100,7 @@ def _ask(request: Request, rows: list[Row], speaker: Speaker) -> dict[str, Any] 
         lost = speaker.t("body.where", **values, left=left) if left else speaker.t("body.where_short", **values)
     return {
         "act": name, "title": title, "channel": channel, "run": row["run_id"] or "", "lost": lost,
-        "acts": (*also, name),
+        "acts": (*also, name), "back": row["run_id"] if request.query_params.get("back") == row["run_id"] else "",
     }  # fmt: skip
 
 
