@@ -79,7 +79,7 @@ async def test_hold_that_came_after_the_question_is_not_ended_by_its_answer(rig:
 
 
 async def test_stop_that_gets_no_answer_says_that_it_was_not_sent_and_what_else_stops(rig: PeopleRig) -> None:
-    """A browser without scripts is not told to load a page anew: the test runs on, and the page says so so."""
+    """A browser without scripts is not told to load a page anew: the test runs on, and the page says so."""
     otto = await rig.signed_in(Role.OPERATOR)
     _, form = await asked(otto, f"stop {CHANNEL}", "stop")
     rig.web.hang_control()
