@@ -19,6 +19,8 @@ NOT_MEASURED = "\N{EN DASH}"
 _MINUS, _SPACE = "\N{MINUS SIGN}", "\N{NO-BREAK SPACE}"
 _MICRO_BELOW_A = 1e-5
 _LEAST_GROUPED = 10_000
+# No quantity here is so large: what a spoiled record says is shown as what it is, and breaks no page.
+_LEAST_ABSURD = 1e15
 DAY_S, _HOUR_S, _MINUTE_S = 86_400, 3_600, 60
 
 
@@ -131,6 +133,8 @@ def zone_named(name: str) -> tzinfo:
 def _fixed(value: float | None, decimals: int, unit: str, *, signed: bool = True) -> str:
     if value is None or not isfinite(value):
         return NOT_MEASURED
+    if abs(value) >= _LEAST_ABSURD:
+        return _absurd(value, unit, signed=signed)
     return _told(_rounded(Decimal(float(value)), -decimals), unit, signed=signed)
 
 
@@ -138,6 +142,8 @@ def _significant(value: float | None, digits: int, unit: str, *, signed: bool = 
     """Return a number with significant digits; digits before the point are all shown."""
     if value is None or not isfinite(value):
         return NOT_MEASURED
+    if not abs(value * factor) < _LEAST_ABSURD:
+        return _absurd(value * factor, unit, signed=signed)
     exact = Decimal(float(value) * factor)
     if exact == 0:
         return _told(_rounded(Decimal(0), 1 - digits), unit, signed=signed)
@@ -145,6 +151,13 @@ def _significant(value: float | None, digits: int, unit: str, *, signed: bool = 
     # 9.9996 has a digit more before the point once it is rounded.
     place = min(rounded.adjusted() - digits + 1, 0)
     return _told(_rounded(exact, place), unit, signed=signed)
+
+
+def _absurd(value: float, unit: str, *, signed: bool) -> str:
+    if not isfinite(value):
+        return NOT_MEASURED
+    sign = _MINUS if value < 0 else "+" if signed else ""
+    return f"{sign}{abs(value):.2e}{_SPACE}{unit}"
 
 
 def _rounded(value: Decimal, place: int) -> Decimal:
@@ -173,7 +186,10 @@ def amount(name: str, value: object, zone: str = "UTC", lang: str = "en", now_un
     for ending, digits, unit, factor in _AMOUNTS:
         if name.endswith(ending):
             return _trimmed(_significant(value, digits, unit, signed=False, factor=factor))
-    return f"{value:g}"
+    if not isfinite(value):
+        return NOT_MEASURED
+    # A count is told to its last digit.
+    return str(int(value)) if value == int(value) else f"{Decimal(f'{value:.6g}'):f}"
 
 
 _AMOUNTS = (
