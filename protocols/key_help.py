@@ -23,7 +23,7 @@ from protocols.schema import cell_schema, recipe_schema
 _BEGINNING = re.compile(r"(?P<indent> *)(?P<dashes>(?:- +)*)")
 _KEY = re.compile(r"(?P<key>[A-Za-z_][A-Za-z0-9_]*) *:(?P<value>(?: .*)?)$")
 _BRACES = re.compile(r"[{}]|(?<![A-Za-z0-9_])(?P<key>[A-Za-z_][A-Za-z0-9_]*) *:(?= |$)")
-_UP_TO = re.compile(r"[^,{}]*")
+_END = re.compile(r"[,{}]")
 _LISTED = 40
 _A_NAME = "the value of a parameter"
 _Schema = Mapping[str, Any]
@@ -143,7 +143,7 @@ def _in_braces(line: int, column: int, text: str, above: _Block | None) -> Itera
             blocks.pop()
         elif (key := found["key"]) and len(blocks) > 1:
             blocks[-1].last = key
-            blocks[-1].words.setdefault(key, _UP_TO.match(text, found.end())[0].strip())  # type: ignore[index]
+            blocks[-1].words.setdefault(key, _END.split(text[found.end() :], maxsplit=1)[0].strip())
             yield line, column + found.start(), key, blocks[-1]
 
 
@@ -161,7 +161,7 @@ def _schema_of(block: _Block, root: _Schema, seen: dict[int, _Schema | None]) ->
 def _property(schema: _Schema | None, key: str) -> _Schema | None:
     if schema is None:
         return None
-    found = schema.get("properties", {}).get(key)
+    found: _Schema | None = schema.get("properties", {}).get(key)
     if found is None and isinstance(schema.get("additionalProperties"), dict):
         # Names that their writer chooses, such as those of parameters.
         found = schema["additionalProperties"]
@@ -178,7 +178,7 @@ def _chosen(value: _Schema, block: _Block, root: _Schema) -> _Schema | None:
         word = block.words["step"].strip("'\"")
         return next((one for one in kinds if one["properties"]["step"]["const"] == word), None)
     fitting = [one for one in blocks if set(block.words) & set(one.get("properties", {}))]
-    return (fitting or blocks or [None])[0]
+    return next(iter(fitting or blocks), None)
 
 
 def _choices(value: _Schema, root: _Schema) -> Iterator[_Schema]:
@@ -221,8 +221,8 @@ def _kinds(steps: _Schema | None, root: _Schema) -> tuple[str, ...]:
 
 
 def _first_lines(text: str) -> str:
-    """Return a description as one paragraph, without the marks of code."""
-    return " ".join(text.replace("``", "").partition("\n\n")[0].split())
+    """Return a description as one paragraph, with quotes for marks of code."""
+    return " ".join(text.replace("``", "'").partition("\n\n")[0].split())
 
 
 def _article(text: str) -> str:

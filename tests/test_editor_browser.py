@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, expect
 
 from tests.browser import chromium
 from tests.launch_rig import ServedPages, served_pages
-from tests.test_recipe_versions import FIRST, saving
+from tests.written_texts import FIRST, saving
 
 pytestmark = [pytest.mark.needs("chromium"), pytest.mark.real_time]
 
@@ -25,14 +27,19 @@ def browser() -> Iterator[Browser]:
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServedPages]:
     """Give the pages over a service with one recipe of its own."""
     with served_pages(tmp_path_factory.mktemp("editor")) as pages:
-        pages.order("POST", "/recipes/mine", saving(FIRST))
+        pages.order("/recipes/mine", saving(FIRST))
         yield pages
+
+
+def read(served: ServedPages, path: str) -> Any:  # noqa: ANN401 - JSON
+    """Read from web with the token of this machine."""
+    return asyncio.run_coroutine_threadsafe(served.rig.web.get(path), served.loop).result(20)
 
 
 def test_error_is_shown_at_its_line_and_saved_once_it_is_mended(served: ServedPages, browser: Browser) -> None:
     """The line has a mark, a click goes there with help for its key; two who save at once lose nothing."""
     errors: list[str] = []
-    page = browser.new_context(locale="en-GB").new_page()
+    page = served.window(browser).new_page()
     page.on("pageerror", lambda err: errors.append(str(err)))
     page.on("console", lambda told: errors.append(told.text) if "Content Security" in told.text else None)
     page.goto(f"{served.url}/recipes/mine/edit?cell=coated-li-li")
@@ -46,18 +53,18 @@ def test_error_is_shown_at_its_line_and_saved_once_it_is_mended(served: ServedPa
     assert text.evaluate("it => it.value.slice(it.selectionStart, it.selectionEnd)") == "    tmies: 2"
     save.click()
     expect(page.locator(".refusal")).to_contain_text("Refused")
-    assert served.order("GET", "/recipes/mine")["newest"] == 1
+    assert read(served, "/recipes/mine")["newest"] == 1
     page.get_by_role("link", name=f"Line {line}").first.click()
     page.keyboard.type("    times: 3")
     expect(page.locator(".sound")).to_be_visible()
     expect(page.locator(".key-help:visible")).to_contain_text("How often the steps inside are carried out")
     expect(page.locator("svg[role=img]").first).to_be_visible()
-    served.order("POST", "/recipes/mine", saving(f"{FIRST}# of bob\n", 1, "bob"))
+    served.order("/recipes/mine", saving(f"{FIRST}# of bob\n", 1, "bob"))
     save.click()
     expect(page.locator(".refusal")).to_contain_text("bob has saved version 2 of mine meanwhile")
     assert "times: 3" in text.input_value()
     page.get_by_role("button", name="Save mine as version 3").click()
     expect(page.locator(".saved")).to_contain_text("mine is saved as version 3")
-    found = [served.order("GET", f"/recipes/mine?version={n}")["text"] for n in (1, 2, 3)]
+    found = [read(served, f"/recipes/mine?version={n}")["text"] for n in (1, 2, 3)]
     assert found == [FIRST, f"{FIRST}# of bob\n", FIRST.replace("times: 2", "times: 3")]
     assert errors == []

@@ -109,8 +109,10 @@ _DATA = re.compile(
     r"\b(cellrig|UTC|simulated-[\w-]+|coated-[\w-]+|bare-[\w-]+|conditioned-[\w-]+|[\w-]*li-(li|cu)[\w.-]*|lfp[\w.-]*"
     r"|mA|mAh|mg|cm|mm|csv|CSV|png|svg|pdf|Python|httpx|python-httpx)\b|\d[\w.:-]*"
 )
-_PAGES = ("/rack", "/rack?view=table", "/rack?ask=rack_stop", "/launch?channel=21-1-3", "/launch/list", "/runs", "/compare",
-          "/log", "/people", "/me", "/nothing")  # fmt: skip
+_PAGES = (
+    *("/rack", "/rack?view=table", "/rack?ask=rack_stop", "/launch?channel=21-1-3", "/launch/list"),
+    *("/runs", "/compare", "/log", "/people", "/me", "/nothing"),
+)
 
 
 async def test_pages_in_a_language_of_signs_alone_show_no_word_of_their_own(
@@ -127,7 +129,10 @@ async def test_pages_in_a_language_of_signs_alone_show_no_word_of_their_own(
         for path in _PAGES:
             html = (await browser.get(path, headers={"accept-language": "en"})).text
             html = re.sub(r"<(script|style|pre|title|option|datalist)\b.*?</\1>", " ", html, flags=re.DOTALL)
-            shown = re.findall(r'(?:aria-label|placeholder|alt|title)="([^"]*)"', html) + [re.sub(r"<[^>]*>", " ", html)]
+            shown = [
+                *re.findall(r'(?:aria-label|placeholder|alt|title)="([^"]*)"', html),
+                re.sub(r"<[^>]*>", " ", html),
+            ]
             text = unescape(" ".join(shown))
             while "⟦" in text and text != (text := re.sub(r"⟦[^⟦⟧]*⟧", " ", text)):
                 pass

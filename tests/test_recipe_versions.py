@@ -13,17 +13,7 @@ from orchestrator.store import FileKind, StoreError, Versions, VersionSaved, ope
 from protocols.loading import cell_text, shipped_recipes
 from tests.api_client import Client, serving
 from tests.command_line import cellrig
-from tests.two_cycles import RECIPE
-
-FIRST = RECIPE.replace("name: two-cycles", "name: mine")
-SECOND = f"{FIRST}# half as many\n"
-CELL = cell_text("coated-li-li").replace("name: coated-li-li", "name: my-disc")
-HOSTILE = "<script>alert('x')</script> \u202egnp.exe & \"quoted\" {braces}"
-
-
-def saving(text: str, base: int = 0, by: str = "ada") -> dict[str, object]:
-    """Give the order that saves a text."""
-    return {"text": text, "base_version": base, "by": by}
+from tests.written_texts import CELL, FIRST, HOSTILE, SECOND, saving
 
 
 def test_version_is_never_changed_and_never_removed(tmp_path: Path) -> None:

@@ -202,6 +202,7 @@ def test_tables_hold_their_types(store_path: Path) -> None:
         "spectrum",
         "step",
         "test",
+        "written_version",
     ]
     assert sorted(ours) == tables
     assert set(ours.values()) == {1}

@@ -12,7 +12,7 @@ from protocols.cell_quantities import quantities
 from protocols.loading import cell_text, load_cell, parse_cell, recipe_text, shipped_cells
 from tests.api_client import Client
 from tests.launch_rig import hidden, pages_of
-from tests.test_recipe_versions import CELL, FIRST, HOSTILE, saving
+from tests.written_texts import CELL, FIRST, HOSTILE, saving
 
 LFP = {
     "name": "my-lfp", "kind": "lfp", "diameter": "10", "loading": "1.4", "capacity": "0.187", "capacity_unit": "mAh",

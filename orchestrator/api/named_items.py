@@ -21,7 +21,7 @@ async def recipes(store: Store, query: models.NameQuery) -> list[models.RecipeIt
     versions = Versions(store, FileKind.RECIPE)
     newest = {one.name: one for one in versions.newest()}
     shipped = {item.name: item for item in await asyncio.to_thread(_shipped_recipes)}
-    kept = [(one.name, versions.document(one)) for one in newest.values()]
+    kept: list[tuple[str, Document | None]] = [(one.name, versions.document(one)) for one in newest.values()]
     kept += [(it.name, Origins(store).of(it.run_id).recipe) for it in used if it.name not in {*shipped, *newest}]
     found = await asyncio.to_thread(_kept_recipes, kept)
     told = [item.model_copy(update=_written(newest.get(item.name))) for item in found]

@@ -52,7 +52,7 @@ def kept_files(store: Store, order: models.OrderParts) -> KeptFiles:
         like = EarlierRun(order.like, Origins(store).of(order.like))
     recipe = _named(store, FileKind.RECIPE, order.recipe, order.recipe_version)
     cell = _named(store, FileKind.CELL, order.cell, order.cell_version)
-    versions, missing = dict(recipe.versions) | cell.versions, dict(recipe.missing) | cell.missing
+    versions, missing = {**recipe.versions, **cell.versions}, {**recipe.missing, **cell.missing}
     if like is not None:
         # What is not given is that of the earlier run, with the version that it named.
         given = {FileKind.RECIPE: order.recipe or order.recipe_yaml, FileKind.CELL: order.cell or order.cell_yaml}
@@ -133,7 +133,7 @@ def files_of(order: models.OrderParts, kept: KeptFiles) -> OrderFiles:
     _check_there(kept, FileKind.RECIPE)
     given = kept.recipe or order.document()
     cell = cell_of_order(order, kept) if order.cell or order.cell_yaml else None
-    settings = order.model_dump(exclude_defaults=True, exclude=_NO_SETTINGS) | kept.versions
+    settings = {**order.model_dump(exclude_defaults=True, exclude=_NO_SETTINGS), **kept.versions}
     return order_files(given, cell, kept.like, order.set, settings)
 
 

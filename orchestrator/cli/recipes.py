@@ -47,7 +47,10 @@ app = typer.Typer(
 
 @app.command("list", epilog=examples("cellrig recipe list"))
 def list_recipes(store: StoreFile = DEFAULT_STORE, json: Json = False) -> None:
-    """List the recipes that were written on the rig, as its store has them, and the shipped ones."""
+    """List the recipes of this rig, and the shipped ones.
+
+    Those of the rig were written in the browser; its store has them.
+    """
     from protocols.loading import load_recipe, shipped_recipes
 
     rows = list(_written(store))

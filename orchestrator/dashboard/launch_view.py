@@ -72,12 +72,17 @@ class LaunchView:
         rig: RigFacts = getattr(request.app.state, "rig", RigFacts())
         return cls(Speaker(lang, rig.lab_zone, rig_time(request)), form, check)
 
+    def _label(self, name: str) -> str:
+        """Return the word of a value of recipes; its name for a parameter of one recipe."""
+        code = f"launch.set_{name}"
+        return self.speaker.t(code) if Words.load().has(code) else name
+
     @property
     def fields(self) -> list[FieldShown]:
         """The values that may be changed."""
         return [
             FieldShown(
-                label=str(one["name"]),
+                label=self._label(str(one["name"])),
                 name=field_name(one["keys"]),
                 was=was_name(one["keys"]),
                 value=self.form.set_value(one["keys"]) or one["value"] or "",
