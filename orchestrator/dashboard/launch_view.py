@@ -14,6 +14,7 @@ from orchestrator.dashboard.course_picture import CoursePicture, pictures
 from orchestrator.dashboard.order_form import LaunchForm, field_name, was_name
 from orchestrator.dashboard.pages import RigFacts, rig_time
 from orchestrator.dashboard.sentences import Speaker
+from orchestrator.dashboard.words import Words
 from protocols.normalised import plain
 
 _NBSP = "\N{NO-BREAK SPACE}"

@@ -139,4 +139,6 @@ def _events(store: Store, begins: float, ends: float, lang: str, zone: str, now:
     with explained(store.path):
         rows = store.connection.execute(sql, (begins, ends, *_NOT_BESIDE, _EVENTS)).fetchall()
     speaker = Speaker(lang, zone, now)
-    return [EventLine(speaker.moment(at), run_id, speaker.event(kind, message)) for _, run_id, kind, message, at in rows]
+    return [
+        EventLine(speaker.moment(at), run_id, speaker.event(kind, message)) for _, run_id, kind, message, at in rows
+    ]
