@@ -78,6 +78,21 @@ async def test_hold_that_came_after_the_question_is_not_ended_by_its_answer(rig:
     await until(rig, "running")
 
 
+async def test_stop_that_gets_no_answer_says_that_it_was_not_sent_and_what_else_stops(rig: PeopleRig) -> None:
+    """A browser without scripts is not told to load a page anew: the test runs on, and the page says so in its words."""
+    otto = await rig.signed_in(Role.OPERATOR)
+    _, form = await asked(otto, f"stop {CHANNEL}", "stop")
+    rig.web.hang_control()
+    for lang, words in (("en", "Not sent: the service does not answer."), ("zh", "\u672a\u53d1\u9001")):
+        headers = FORM | {"accept-language": lang}
+        reply = await otto.post("/act/rack", content=urlencode(form), headers=headers)
+        assert reply.status_code == 503
+        assert words in reply.text
+        assert "cellrig stop --direct" in reply.text
+    rig.web.hang_control(hangs=False)
+    assert (await rig.web.get("/runs/R000001"))["state"] == "running"
+
+
 async def test_stop_of_the_rack_without_scripts_names_the_cells_that_it_stops(rig: PeopleRig) -> None:
     """The question lists each of them, and the order has the runs that were seen."""
     otto = await rig.signed_in(Role.OPERATOR)

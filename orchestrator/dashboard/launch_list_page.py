@@ -139,21 +139,31 @@ def _checked_rows(
 ) -> list[LineShown]:
     """Return the rows of a checked list, those first that cannot run."""
     left, rows = iter(answers), []
+    sent = [line.number for line, body in zip(read.lines, orders, strict=True) if body is not None]
     for line, body in zip(read.lines, orders, strict=True):
         if body is None:
             code = line.problem or "list.no_facts"
             told = speaker.t(code, cell=line.values.get("cell", "")) if code == "list.no_facts" else speaker.t(code)
             rows.append(LineShown(line.number, line.values, is_bad=True, told=told))
         elif (answer := next(left, None)) is not None:
-            rows.append(_checked_row(line, answer, speaker))
+            rows.append(_checked_row(line, answer, sent, speaker))
         else:
             rows.append(LineShown(line.number, line.values, is_bad=True, told=speaker.t("launch.not_checked")))
     return _bad_first(rows)
 
 
-def _checked_row(line: PastedLine, answer: Mapping[str, Any], speaker: Speaker) -> LineShown:
+def _sentence(reason: Mapping[str, Any], sent: Sequence[int], speaker: Speaker) -> str:
+    """Tell a reason; lines of the order in it are told by their numbers in the text (``sent``)."""
+    values = reason.get("values") or {}
+    if "lines" in values:
+        lines = ", ".join(str(sent[int(line) - 1]) for line in str(values["lines"]).split(","))
+        reason = {**reason, "values": {**values, "lines": lines}}
+    return speaker.sentence(reason)
+
+
+def _checked_row(line: PastedLine, answer: Mapping[str, Any], sent: Sequence[int], speaker: Speaker) -> LineShown:
     check = answer["check"]
-    told = [speaker.sentence(reason) for reason in answer["reasons"]]
+    told = [_sentence(reason, sent, speaker) for reason in answer["reasons"]]
     if check is not None:
         told += [speaker.t("list.doubt", text=doubt["sentence"]) for doubt in check["doubts"]]
     current = ends = ""
@@ -181,7 +191,7 @@ def _started_rows(
             run = answer["run"]["run_id"]
             found.append(LineShown(row.number, row.given, False, "", row.current, row.ends, run))
         else:
-            told = "\n".join(speaker.sentence(reason) for reason in answer["reasons"])
+            told = "\n".join(_sentence(reason, numbers_sent, speaker) for reason in answer["reasons"])
             found.append(LineShown(row.number, row.given, True, told, row.current, row.ends))
     return _bad_first(found)
 

@@ -95,6 +95,7 @@ def _body(name: str, form: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _back(request: Request, sentence: str, run: str) -> Response:
+    """Go back to the page that asked, the rack or a run's, with what came of it."""
     there = f"/runs/{quote(run, safe='')}" if run else "/rack"
     return RedirectResponse(f"{there}?{told_query(request, sentence)}", 303, headers={**HEADERS})
 
