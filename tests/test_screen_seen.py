@@ -172,3 +172,15 @@ def test_enter_that_is_held_down_presses_one_button_once() -> None:
         assert page.evaluate("pressed") == ["one"]
         page.keyboard.press("Enter")
         assert page.evaluate("pressed") == ["one", "two"]
+
+
+async def test_order_from_a_run_page_comes_back_to_it(rig: PeopleRig) -> None:
+    """What came of it is told on the page of the run that asked; another run in the address is not taken for it."""
+    otto = await rig.signed_in(Role.OPERATOR)
+    text = (await otto.get(f"/rack?{urlencode({'ask': f'stop {CHANNEL}', 'back': 'R000009'})}")).text
+    assert "/runs/R000009" not in text
+    _, form = await asked(otto, f"stop {CHANNEL}", "acknowledge")
+    reply = await otto.post("/act/rack", content=urlencode(form | {"back": "R000001"}), headers=FORM)
+    assert reply.headers["location"].startswith("/runs/R000001?told=")
+    outside = await otto.post("/act/rack", content=urlencode(form | {"back": "//example.org/x"}), headers=FORM)
+    assert outside.headers["location"].startswith("/runs/%2F%2Fexample.org%2Fx?")
