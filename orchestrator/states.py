@@ -152,6 +152,93 @@ class EndBasis(StrEnum):
     UNKNOWN = "unknown"
 
 
+class ShownState(StrEnum):
+    """The state of a channel as screens show it: that of its run, else what its tester or its cell says.
+
+    A code that is none of these is ``OTHER``, which is drawn as unknown: never as something that is well.
+    """
+
+    QUEUED = "queued"
+    PREFLIGHT = "preflight"
+    ARMED = "armed"
+    RUNNING = "running"
+    UNSEEN = "unseen"
+    HOLDING = "holding"
+    AWAITING_OPERATOR = "awaiting_operator"
+    TRIPPED = "tripped"
+    COMPLETED = "completed"
+    STOPPED = "stopped"
+    FAILED = "failed"
+    UNKNOWN = "unknown"
+    FREE = "free"
+    IDLE = "idle"
+    OTHER_TEST = "other_test"
+    BTS_PAUSED = "bts_paused"
+    BTS_FINISHED = "bts_finished"
+    BTS_STOPPED = "bts_stopped"
+    BTS_PROTECTED = "bts_protected"
+    NO_CHANNEL = "no_channel"
+    OTHER = "other"
+    NO_ANSWER = "no_answer"
+
+    @classmethod
+    def _missing_(cls, value: object) -> ShownState:
+        return cls.OTHER
+
+    @property
+    def is_of_a_run_on_its_way(self) -> bool:
+        """Whether a run waits, starts or works on the channel, and nobody is needed."""
+        return self in _ON_ITS_WAY
+
+    @property
+    def is_of_a_run_that_is_over(self) -> bool:
+        """Whether the run on the channel has ended, and its cell may still be there."""
+        return self in _SHOWN_OVER
+
+    @property
+    def may_be_started(self) -> bool:
+        """Whether a new test may begin there, if its cell is named."""
+        return self in _MAY_BE_STARTED
+
+    @property
+    def is_done(self) -> bool:
+        """Whether only its cell is left of what was there."""
+        return self in _SHOWN_OVER or self is ShownState.IDLE
+
+    @property
+    def is_ended_in_bts(self) -> bool:
+        """Whether a test that is not ours has ended there: its cell can be said to be out."""
+        return self in _ENDED_IN_BTS
+
+    @property
+    def is_of_bts(self) -> bool:
+        """Whether a test that is not ours is there and does not work: BTS has its next line."""
+        return self in _ENDED_IN_BTS or self is ShownState.BTS_PAUSED
+
+    @property
+    def is_out_of_sight(self) -> bool:
+        """Whether the tester does not answer for the channel."""
+        return self is ShownState.UNSEEN or self is ShownState.NO_ANSWER
+
+    @property
+    def is_alarming(self) -> bool:
+        """Whether a person is wanted at once."""
+        return self in _ALARMING
+
+    @property
+    def waits_for_a_person(self) -> bool:
+        """Whether the run goes on when a person has acted."""
+        return self is ShownState.HOLDING or self is ShownState.AWAITING_OPERATOR
+
+
+_N = ShownState
+_ON_ITS_WAY = frozenset({_N.QUEUED, _N.PREFLIGHT, _N.ARMED, _N.RUNNING})
+_SHOWN_OVER = frozenset({_N.COMPLETED, _N.STOPPED, _N.FAILED})
+_MAY_BE_STARTED = _SHOWN_OVER | {_N.FREE, _N.IDLE, _N.BTS_FINISHED, _N.BTS_STOPPED}
+_ENDED_IN_BTS = frozenset({_N.BTS_FINISHED, _N.BTS_STOPPED, _N.BTS_PROTECTED})
+_ALARMING = frozenset({_N.TRIPPED, _N.UNKNOWN, _N.OTHER})
+
+
 class IllegalMove(Exception):
     """A change of a run's state that the table does not allow."""
 

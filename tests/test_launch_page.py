@@ -197,7 +197,7 @@ async def test_list_starts_those_that_can_run_and_tells_the_others_first(pages: 
     assert html.index("There is no recipe li-li-0.9") < html.index("lot7-41</td>")
     # A browser sends a form with other ends of lines than a script.
     start = form | {"lines": form["lines"].replace("\n", "\r\n"), "act": "start"}
-    start |= {name: hidden(html, name) for name in ("digest", "key", "chosen", "fresh")}
+    start |= {name: hidden(html, name) for name in ("digest", "key", "chosen", "fresh", "checked")}
     done, again = [await pages.post("/act/launch/list", start, 200) for _ in range(2)]
     assert "2 started, 2 not." in done
     assert "2 started, 2 not." in again
@@ -209,10 +209,26 @@ async def test_list_that_was_changed_behind_its_check_is_shown_again(pages: Page
     """Another line than was looked at is not started, and the page says so."""
     form = {"lines": "li-li-0.2\tlot7-41\t21-1-3", "facts": "coated-li-li"}
     html = await pages.post("/act/launch/list", form, 200)
-    start = {name: hidden(html, name) for name in ("digest", "key", "chosen", "fresh")} | {"act": "start"}
+    start = {name: hidden(html, name) for name in ("digest", "key", "chosen", "fresh", "checked")} | {"act": "start"}
     changed = {**form, **start, "lines": "li-li-0.2\tlot7-41\t21-1-4"}
     assert "another one than was checked" in await pages.post("/act/launch/list", changed, 409)
     assert pages.client.service.runs == []
+
+
+async def test_recipe_that_got_a_new_version_behind_the_check_of_a_list_is_not_started(pages: Pages) -> None:
+    """What a line says in mA and hours is what is started, or nothing: the page says that it is another one now."""
+    charge = "{step: constant_current, direction: charge, current: 0.2 mA/cm2, until: {time: 1 h, voltage: 0.5 V}}"
+    text = f"name: mine\ntitle: Mine\nfor: [li-li]\nrecord: {{every: 30 s}}\nsteps:\n  - {charge}\n"
+    await pages.client.post("/recipes/mine", {"text": text, "base_version": 0, "by": "ada"}, 201)
+    form = {"lines": "mine\tlot7-41\t21-1-3\nli-li-0.2\tlot7-42\t21-1-4", "facts": "coated-li-li"}
+    html = await pages.post("/act/launch/list", form, 200)
+    names = ("digest", "key", "chosen", "fresh", "checked")
+    start = form | {name: hidden(html, name) for name in names} | {"act": "start"}
+    longer = {"text": text.replace("0.2 mA", "0.4 mA"), "base_version": 1, "by": "bob"}
+    await pages.client.post("/recipes/mine", longer, 201)
+    done = await pages.post("/act/launch/list", start, 200)
+    assert "this is not what was checked" in done
+    assert [run.request.label for run in pages.client.service.runs] == ["lot7-42"]
 
 
 _CELLS = st.text("aZ0-_. '=()\u4e2d\u00b2", max_size=12)

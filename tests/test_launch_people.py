@@ -34,7 +34,11 @@ async def test_operator_starts_in_his_own_name_and_it_is_written_down(tmp_path: 
         assert ("otto", "start", 201) in rig.log()
         lines = {"csrf": form["csrf"], "lines": "li-li-0.2\tlot7-41\t21-1-5", "facts": "coated-li-li"}
         listed = (await otto.post("/act/launch/list", content=urlencode(lines), headers=FORM)).text
-        start = lines | {"act": "start"} | {name: hidden(listed, name) for name in ("digest", "key", "chosen", "fresh")}
+        start = (
+            lines
+            | {"act": "start"}
+            | {name: hidden(listed, name) for name in ("digest", "key", "chosen", "fresh", "checked")}
+        )
         done = await otto.post("/act/launch/list", content=urlencode(start), headers=FORM)
         assert "started as R000002" in done.text
         assert ("otto", "start_several", 200) in rig.log()

@@ -168,7 +168,7 @@ _LEFT = """
 
 
 async def test_value_behind_a_loop_is_measured_by_the_last_pass_that_was_run(store: Store) -> None:
-    """A loop of four passes that is left behind its second one: its check in that one is the last, and nobody is asked."""
+    """A loop of four passes is left behind its second one: the check in that is the last, and nobody is asked."""
     async with open_rig(cells={CHANNEL: "bare-lfp"}) as rig, serving(rig, store) as service:
         run = service.submit(request(_LEFT), "ada")
         await until(lambda: run.state.is_over or run.state is RunState.HOLDING)

@@ -4,11 +4,7 @@ from __future__ import annotations
 
 from orchestrator.api.channel_facts import ChannelFacts
 from orchestrator.runs.run import Run
-from orchestrator.states import RunState
-
-# A new test may begin there, if its cell is named.
-_STARTABLE = frozenset({"free", "idle", "completed", "stopped", "failed", "bts_finished", "bts_stopped"})
-_STOPPABLE = frozenset({RunState.PREFLIGHT, RunState.ARMED, RunState.UNSEEN})
+from orchestrator.states import RunState, ShownState
 
 
 def actions(facts: ChannelFacts, state: str) -> list[str]:
@@ -21,10 +17,10 @@ def actions(facts: ChannelFacts, state: str) -> list[str]:
     found = _of_run(facts, run) if run is not None else []
     if facts.is_undecided and run is None and facts.mounted is not None:
         found = ["stop"]
-    if state in _STARTABLE and facts.answers and not facts.is_stray:
+    if ShownState(state).may_be_started and facts.answers and not facts.is_stray:
         found += ["start"] if _may_start(facts) else []
         found += ["cell_out"] if facts.mounted is not None and facts.mounted.state.is_over else []
-    if state in {"bts_finished", "bts_stopped", "bts_protected"} and "cell_out" not in found:
+    if ShownState(state).is_ended_in_bts and "cell_out" not in found:
         found.append("cell_out")
     if run is not None or (facts.mounted is not None and facts.mounted.state.value == state):
         found += ["note", "repeat"]
@@ -46,8 +42,10 @@ def _of_run(facts: ChannelFacts, run: Run) -> list[str]:
             return [*again, "acknowledge"]
         case RunState.UNKNOWN:
             return ["stop_again"]
+        case RunState.PREFLIGHT | RunState.ARMED | RunState.UNSEEN:
+            return again or ["stop"]
         case _:
-            return (again or ["stop"]) if run.state in _STOPPABLE else []
+            return []
 
 
 def _may_go_on(facts: ChannelFacts, run: Run) -> bool:

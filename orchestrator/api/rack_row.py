@@ -11,7 +11,7 @@ from orchestrator.api.rack_actions import actions
 from orchestrator.api.row_reasons import reason_of
 from orchestrator.api.row_steps import resistance_ohm, step_of
 from orchestrator.runs.run import Run
-from orchestrator.states import RunState
+from orchestrator.states import RunState, ShownState
 from protocols.half_cycles import CycleNumbers
 
 # Without a run of ours.
@@ -28,9 +28,6 @@ _OF_TESTER = {
 UNSEEN_LONG_S = 600.0
 # A tester's clock that differs by more from the time of a test is wrong: the record is not so old, or so new.
 _CLOCK_S = 60.0
-_NOW = frozenset({"tripped", "unknown", "other"})
-_TODAY = frozenset({"holding", "awaiting_operator"})
-_TO_BE_KNOWN = frozenset({"completed", "stopped", "failed", "unseen", "no_answer"})
 
 
 def state_of(facts: ChannelFacts) -> str:
@@ -58,13 +55,16 @@ def state_of(facts: ChannelFacts) -> str:
 
 def priority_of(facts: ChannelFacts, state: str, since: float | None, now: float) -> Priority | None:
     """Return how soon a person is wanted at a channel; None if nobody is."""
-    if state in _NOW or (facts.stop_is_pending and facts.is_stray):
+    shown = ShownState(state)
+    if shown.is_alarming or (facts.stop_is_pending and facts.is_stray):
         return Priority.A
-    if state in _TODAY or (state == "queued" and facts.run is not None and facts.run.status.waits_for_a_word):
+    if shown.waits_for_a_person or (
+        shown is ShownState.QUEUED and facts.run is not None and facts.run.status.waits_for_a_word
+    ):
         return Priority.B
-    if state in {"unseen", "no_answer"} and since is not None and now - since >= UNSEEN_LONG_S:
+    if shown.is_out_of_sight and since is not None and now - since >= UNSEEN_LONG_S:
         return Priority.B
-    return Priority.C if state in _TO_BE_KNOWN else None
+    return Priority.C if shown.is_of_a_run_that_is_over or shown.is_out_of_sight else None
 
 
 def make_row(facts: ChannelFacts, since: float | None, now: float) -> RackRow:

@@ -49,7 +49,8 @@ class RackRows:
         self._service = service
         self._reader = FactsReader(service)
         self._kept: dict[str, _Kept] = {}
-        self._since: dict[tuple[str, str], float] = {}
+        # Of channels with a run: its status, and since when it is in that state.
+        self._since: dict[str, tuple[object, float]] = {}
         # Of channels without a run: the state, and since when it was seen.
         self._states: dict[str, tuple[str, float | None]] = {}
         # Since when a stop is ordered and not confirmed, by channel.
@@ -153,20 +154,21 @@ class RackRows:
             raise CommandRefused(f"{channel} has changed since you looked: now {now}. Look again")
 
     def _since_of(self, facts: ChannelFacts) -> float | None:
-        """Return since when the run of a channel is in its state, read once for each state."""
+        """Return since when the run of a channel is in its state, read anew when its status has changed."""
         run = facts.run
         if run is None:
             return facts.mounted.state_unix_s if facts.mounted is not None else None
-        key = run.run_id, run.state.value
-        if key not in self._since:
-            self._since = {one: at for one, at in self._since.items() if one[0] != run.run_id}
-            self._since[key] = since_of(self._service, [run.run_id]).get(run.run_id, wall_time())
-        return self._since[key]
+        # A run may have left its state and come back to it between two looks: its status is another one then.
+        known, since = self._since.get(facts.channel, (None, 0.0))
+        if known is not run.status:
+            since = since_of(self._service, [run.run_id]).get(run.run_id, wall_time())
+            self._since[facts.channel] = run.status, since
+        return since
 
 
 def _acts(row: RackRow) -> tuple[object, ...]:
     """Return what somebody who orders something must have seen."""
-    return row.run_id, row.state, row.actions
+    return row.run_id, row.state, row.since, row.actions
 
 
 def _same(one: Sequence[object], other: Sequence[object]) -> bool:

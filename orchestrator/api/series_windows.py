@@ -19,9 +19,14 @@ _OF_VALUE = {SeriesValue.VOLTAGE: "voltage_v", SeriesValue.CURRENT: "current_a"}
 
 
 def tag_of(window: Window) -> str:
-    """Return the entity tag of a window's answer: the newest record of its run."""
+    """Return the entity tag of a window's answer: the newest record of its run, when it was, and how many there are.
+
+    Another store at the same address counts its tests and records by the same numbers; and records of a gap come later
+    than newer ones.
+    """
     test, sequence = window.last
-    return f'"{test}-{sequence}"'
+    _, newest_unix_s = window.newest_s or (0.0, 0.0)
+    return f'"{test}-{sequence}-{window.records}-{newest_unix_s:.3f}"'
 
 
 def rows_of(window: Window, x: SeriesAxis, values: Sequence[SeriesValue]) -> list[list[float | int | None]]:

@@ -1,7 +1,7 @@
 """Events of a run of many tests, told so that a decision or a trip is not one line among hundreds.
 
-A run that decides is a test on its tester for each pass, and each start of one makes the same five events, and where the
-pass has measured values the same values once more.
+A run that decides is a test on its tester for each pass, and each start of one makes the same five events, and where
+the pass has measured values the same values once more.
 """
 
 from __future__ import annotations

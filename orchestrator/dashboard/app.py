@@ -90,6 +90,9 @@ def _shown(status: int, code: str) -> Callable[[Request, Exception], Awaitable[R
     async def shown(request: Request, err: Exception) -> Response:
         if status >= 500:
             logger.warning("%s %s: %s", request.method, request.url.path, err)
+        if order_code := getattr(err, "order_code", ""):
+            # Of an order it is told what became of it, not that a page is not shown.
+            return error_page(request, status, order_code, title_code="page.no_answer")
         return error_page(request, status, code, reason=str(err))
 
     return shown
@@ -107,6 +110,8 @@ async def _defect(request: Request, err: Exception) -> Response:
     return error_page(request, 500, "error.defect")
 
 
-def error_page(request: Request, status: int, code: str, **values: object) -> Response:
+def error_page(
+    request: Request, status: int, code: str, *, title_code: str = "page.error", **values: object
+) -> Response:
     """Return a page that says in a sentence why what was asked for is not shown."""
-    return page(request, "error.html", title_code="page.error", status=status, live=False, code=code, values=values)
+    return page(request, "error.html", title_code=title_code, status=status, live=False, code=code, values=values)

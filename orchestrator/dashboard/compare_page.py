@@ -12,6 +12,7 @@ from orchestrator.api.models import RunQuery
 from orchestrator.dashboard.pages import page
 from orchestrator.dashboard.run_facts import cycle_facts, kinds_of_picture, run_line, run_lines
 from orchestrator.report.picture_data import MOST_RUNS
+from orchestrator.states import RunState
 from orchestrator.store import Store
 from orchestrator.store.errors import StoreError
 
@@ -57,8 +58,5 @@ async def compare(request: Request) -> Response:
         request, "compare.html", title_code="page.compare",
         rows=rows, missing=missing, too_many=len(asked) > MOST_RUNS, most=MOST_RUNS, picture=picture, there=there,
         others=[line for line in others if line.run_id not in chosen], query=urlencode(query, doseq=True), link=link,
-        cycles=cycles, is_open=any(line.state not in _ENDED for line in lines),
+        cycles=cycles, is_open=not all(RunState(line.state).is_settled for line in lines),
     )  # fmt: skip
-
-
-_ENDED = frozenset({"completed", "stopped", "failed", "tripped"})

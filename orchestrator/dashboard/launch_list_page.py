@@ -23,6 +23,7 @@ from protocols.normalised import plain
 
 router = APIRouter()
 PATH = "/launch/list"
+_LONGEST_NUMBER = 6
 _NBSP = "\N{NO-BREAK SPACE}"
 
 
@@ -76,8 +77,13 @@ async def act_launch_list(request: Request) -> Response:
         return _page(request, known, text, facts, rows, _told_of(read, digest, names))
     if form.get("digest") != digest:
         return _page(request, known, text, facts, rows, _told_of(read, digest, names) | {"changed": True}, status=409)
-    chosen = _numbers(form.get("chosen", ""))
-    going = [(n, one) for n, one in sent if read.lines[n].number in chosen]
+    # Each line is started as it was told, or not at all: a recipe may have a new version since.
+    seen = _check_ids(form.get("checked", ""))
+    going = [
+        (n, one | {"check_id": seen[number]})
+        for n, one in sent
+        if (number := read.lines[n].number) in _numbers(form.get("chosen", "")) and number in seen
+    ]
     if not going:
         return _page(request, known, text, facts, rows, _told_of(read, digest, names), status=409)
     told = await order(request, "/runs/batch", {"orders": [one for _, one in going], "by": by}, form.get("key", ""))
@@ -89,7 +95,7 @@ async def act_launch_list(request: Request) -> Response:
     extra = {"digest": digest, "key": form.get("key", ""), "done": True, "started": started, "left": told.body["left"]}
     extra["fresh"] = form.get("fresh", "")
     if told.body["left"]:
-        extra["chosen"] = form.get("chosen", "")
+        extra["chosen"], extra["checked"] = form.get("chosen", ""), form.get("checked", "")
     return _page(request, known, text, facts, rows, extra)
 
 
@@ -109,7 +115,13 @@ def _told_of(read: Pasted, digest: str, names: Collection[str]) -> dict[str, Any
 
 
 def _numbers(text: str) -> set[int]:
-    return {int(one) for one in text.split(",") if one.isdecimal()}
+    return {int(one) for one in text.split(",") if one.isdecimal() and len(one) < _LONGEST_NUMBER}
+
+
+def _check_ids(text: str) -> dict[int, str]:
+    """Return what was told of each line, by its number."""
+    pairs = (one.partition(":") for one in text.split(","))
+    return {int(number): told for number, _, told in pairs if told and number in map(str, _numbers(number))}
 
 
 def _order(line: PastedLine, facts: str, names: Collection[str]) -> dict[str, Any] | None:
@@ -127,21 +139,31 @@ def _checked_rows(
 ) -> list[LineShown]:
     """Return the rows of a checked list, those first that cannot run."""
     left, rows = iter(answers), []
+    sent = [line.number for line, body in zip(read.lines, orders, strict=True) if body is not None]
     for line, body in zip(read.lines, orders, strict=True):
         if body is None:
             code = line.problem or "list.no_facts"
             told = speaker.t(code, cell=line.values.get("cell", "")) if code == "list.no_facts" else speaker.t(code)
             rows.append(LineShown(line.number, line.values, is_bad=True, told=told))
         elif (answer := next(left, None)) is not None:
-            rows.append(_checked_row(line, answer, speaker))
+            rows.append(_checked_row(line, answer, sent, speaker))
         else:
             rows.append(LineShown(line.number, line.values, is_bad=True, told=speaker.t("launch.not_checked")))
     return _bad_first(rows)
 
 
-def _checked_row(line: PastedLine, answer: Mapping[str, Any], speaker: Speaker) -> LineShown:
+def _sentence(reason: Mapping[str, Any], sent: Sequence[int], speaker: Speaker) -> str:
+    """Tell a reason; lines of the order in it are told by their numbers in the text (``sent``)."""
+    values = reason.get("values") or {}
+    if "lines" in values:
+        lines = ", ".join(str(sent[int(line) - 1]) for line in str(values["lines"]).split(","))
+        reason = {**reason, "values": {**values, "lines": lines}}
+    return speaker.sentence(reason)
+
+
+def _checked_row(line: PastedLine, answer: Mapping[str, Any], sent: Sequence[int], speaker: Speaker) -> LineShown:
     check = answer["check"]
-    told = [speaker.sentence(reason) for reason in answer["reasons"]]
+    told = [_sentence(reason, sent, speaker) for reason in answer["reasons"]]
     if check is not None:
         told += [speaker.t("list.doubt", text=doubt["sentence"]) for doubt in check["doubts"]]
     current = ends = ""
@@ -151,7 +173,8 @@ def _checked_row(line: PastedLine, answer: Mapping[str, Any], speaker: Speaker) 
         about = numbers.left(check["expected_s"], speaker.lang)
         ends = f"{speaker.moment(check['expected_end_unix_s'])} ({about})"
     is_bad = not answer["ok"] or bool(told)
-    return LineShown(line.number, line.values, is_bad, "\n".join(told), current, ends)
+    check_id = "" if check is None else str(check["check_id"])
+    return LineShown(line.number, line.values, is_bad, "\n".join(told), current, ends, check_id=check_id)
 
 
 def _started_rows(
@@ -168,7 +191,7 @@ def _started_rows(
             run = answer["run"]["run_id"]
             found.append(LineShown(row.number, row.given, False, "", row.current, row.ends, run))
         else:
-            told = "\n".join(speaker.sentence(reason) for reason in answer["reasons"])
+            told = "\n".join(_sentence(reason, numbers_sent, speaker) for reason in answer["reasons"])
             found.append(LineShown(row.number, row.given, True, told, row.current, row.ends))
     return _bad_first(found)
 
@@ -186,9 +209,11 @@ def _page(
     told: Mapping[str, Any],
     status: int = 200,
 ) -> Response:
+    can = [row for row in rows if not row.is_bad and not row.run]
     shown: dict[str, Any] = {
-        "digest": "", "key": "", "fresh": "", "done": False, "started": 0, "left": 0, "refusal": "", "changed": False,
-        "too_long": False, "chosen": ",".join(str(row.number) for row in rows if not row.is_bad and not row.run),
+        "checked": ",".join(f"{row.number}:{row.check_id}" for row in can), "digest": "", "key": "",
+        "fresh": "", "done": False, "started": 0, "left": 0, "refusal": "", "changed": False,
+        "too_long": False, "chosen": ",".join(str(row.number) for row in can),
     }  # fmt: skip
     return page(
         request,
@@ -201,7 +226,7 @@ def _page(
         sizes_of=sizes_of,
         rows=rows,
         most=LINES_MAX,
-        can=sum(not row.is_bad and not row.run for row in rows),
+        can=len(can),
         bad=sum(row.is_bad for row in rows),
         **{**shown, **told},
     )

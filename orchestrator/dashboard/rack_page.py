@@ -13,6 +13,7 @@ from orchestrator.dashboard.asking import form_of, order
 from orchestrator.dashboard.pages import HEADERS, PageContext, page, rig_facts, rig_time
 from orchestrator.dashboard.rack_view import ACTS, ORDERS, Filter, Row, counts, shown, units, word_of
 from orchestrator.dashboard.sentences import Speaker
+from orchestrator.dashboard.told import told_in, told_query
 
 router = APIRouter()
 
@@ -20,6 +21,9 @@ VIEWS = ("compact", "roomy", "table")
 MOST_NEEDS = 3
 _FILTERS = ("show", "kind", "label", "cell", "unit")
 _LONGEST_FILTER = 64
+# What is refused where the channel has changed since its person looked.
+_SEEN = frozenset({"resume", "plugged", "cell_out"})
+_LONGEST_REV = 20
 
 
 @router.get("/rack")
@@ -53,7 +57,7 @@ async def rack(request: Request) -> Response:
         view=query["view"] if query.get("view") in VIEWS else "compact", most_needs=MOST_NEEDS,
         kinds=sorted({str(row["kind"]) for row in rows if row["kind"]}), may_act=may_act, acts=(*ACTS, "hold"),
         has_launch="/launch" in request.app.state.paths, ask=_ask(request, rows, speaker) if may_act else None,
-        told=query.get("told", "")[:500], link=lambda **changes: _link(request, changes),
+        told=told_in(request), link=lambda **changes: _link(request, changes),
     )  # fmt: skip
 
 
@@ -65,26 +69,40 @@ async def act(request: Request) -> Response:
     speaker = Speaker(context.lang, facts.lab_zone, rig_time(request))
     name, channel, run = (form.get(key, "") for key in ("act", "channel", "run"))
     if context.role == "viewer" or name not in ORDERS:
-        return _back(speaker.t("ask.not_now"))
+        return _back(request, speaker.t("ask.not_now"))
+    if name == "acknowledge" and not form.get("looked"):
+        return _back(request, speaker.t("ask.looked_first"))
     row = next((row for row in (await request.app.state.rack.fresh())["rows"] if row["channel"] == channel), None)
     if name != "rack_stop" and (row is None or (row["run_id"] or "") != run):
-        return _back(speaker.t("ask.changed", channel=channel))
+        return _back(request, speaker.t("ask.changed", channel=channel))
     path = ORDERS[name].format(run=quote(run, safe=""), channel=quote(channel, safe=""))
-    told = await order(request, f"/{path}", {"by": context.person}, form.get("key", ""))
-    return _back(speaker.t("order.sent") if told.is_good else speaker.t("order.refused", reason=told.error))
+    told = await order(request, f"/{path}", _body(name, form) | {"by": context.person}, form.get("key", ""))
+    said = speaker.t("order.sent") if told.is_good else speaker.t("order.refused", reason=told.error)
+    return _back(request, said)
 
 
-def _back(sentence: str) -> Response:
-    return RedirectResponse(f"/rack?{urlencode({'told': sentence})}", 303, headers={**HEADERS})
+def _body(name: str, form: Mapping[str, str]) -> dict[str, Any]:
+    """Return what an order says of what its person has seen, as ``static/rack_acts.js`` does."""
+    if name == "rack_stop":
+        return {"runs": [run for run in form.get("runs", "").split(" ") if run]}
+    body: dict[str, Any] = {"run_id": form["run"]} if form.get("run") else {}
+    rev = form.get("rev", "")
+    if name in _SEEN and rev.isdecimal() and len(rev) < _LONGEST_REV:
+        body["rev"] = int(rev)
+    if name == "acknowledge":
+        body["note"] = " ".join(form.get("note", "").split())
+    return body
+
+
+def _back(request: Request, sentence: str) -> Response:
+    return RedirectResponse(f"/rack?{told_query(request, sentence)}", 303, headers={**HEADERS})
 
 
 def _ask(request: Request, rows: list[Row], speaker: Speaker) -> dict[str, Any] | None:
     """Return the question before an order that the address names: ``ask`` and its channel; None without one."""
     name, _, channel = request.query_params.get("ask", "").partition(" ")
     if name == "rack_stop":
-        tests = sorted((row for row in rows if "stop" in row["actions"]), key=lambda row: -(row["left_s"] or 0.0))
-        title = speaker.t("ask.rack_stop", count=len(tests))
-        return {"act": name, "title": title, "channel": "", "run": "", "lost": "", "acts": (name,)}
+        return _ask_all(rows, speaker)
     row = next((row for row in rows if row["channel"] == channel), None)
     if row is None or name not in row["actions"] or name not in ORDERS:
         return None
@@ -99,7 +117,23 @@ def _ask(request: Request, rows: list[Row], speaker: Speaker) -> dict[str, Any] 
         lost = speaker.t("body.where", **values, left=left) if left else speaker.t("body.where_short", **values)
     return {
         "act": name, "title": title, "channel": channel, "run": row["run_id"] or "", "lost": lost,
-        "acts": (*also, name),
+        "acts": (*also, name), "rev": row["rev"], "runs": "", "cells": (),
+    }  # fmt: skip
+
+
+def _ask_all(rows: list[Row], speaker: Speaker) -> dict[str, Any]:
+    """Return the question before the stop of the rack: how many tests, and which, the longest first."""
+    tests = [row for row in rows if any(act.startswith("stop") for act in row["actions"])]
+    tests.sort(key=lambda row: -(row["left_s"] or 0.0))
+    cells = []
+    for row in tests:
+        parts = shown(row, speaker, is_live=True, may_act=False).parts
+        values = {"channel": row["channel"], "label": row["label"] or "", "left": parts["left"] or parts["word"]}
+        cells.append(speaker.t("body.cell_left", **values))
+    runs = " ".join(row["run_id"] for row in tests if row["run_id"])
+    return {
+        "act": "rack_stop", "title": speaker.t("ask.rack_stop", count=len(tests)), "channel": "", "run": "", "lost": "",
+        "acts": ("rack_stop",), "rev": "", "runs": runs, "cells": cells,
     }  # fmt: skip
 
 

@@ -12,17 +12,12 @@ from typing import Any
 from orchestrator.dashboard import numbers
 from orchestrator.dashboard.sentences import Speaker
 from orchestrator.dashboard.states import STATES, Look, icon_of, look_of
+from orchestrator.states import ShownState
 
 Row = Mapping[str, Any]
 # A value is old when its tester has not answered for so long by the rig's clock: three of its usual polls.
 STALE_S = 30.0
-_GROUPS = {
-    "running": ("queued", "preflight", "armed", "running"),
-    "done": ("completed", "stopped", "failed", "idle"),
-    "free": ("free",),
-}
-GROUPS = ("needs", *_GROUPS)
-_IN_BTS = frozenset({"bts_paused", "bts_finished", "bts_stopped", "bts_protected"})
+GROUPS = ("needs", "running", "done", "free")
 # Buttons of a tile, the one that helps most first; note and repeat stand on the page of the run.
 ACTS = ("acknowledge", "resume", "plugged", "cell_in", "cell_out", "start", "stop_again", "stop")
 # Where control does not answer these are tried all the same.
@@ -76,7 +71,12 @@ def group_of(row: Row) -> str:
     state = str(row["state"])
     if look_of(state).fill or row.get("priority") in {"A", "B"}:
         return "needs"
-    return next((name for name, states in _GROUPS.items() if state in states), "")
+    shown = ShownState(state)
+    if shown.is_of_a_run_on_its_way:
+        return "running"
+    if shown.is_done:
+        return "done"
+    return "free" if shown is ShownState.FREE else ""
 
 
 def is_stale(row: Row, now_unix_s: float, speed: float = 1.0) -> bool:
@@ -89,11 +89,11 @@ def _parts(row: Row, state: str, word: str, speaker: Speaker) -> dict[str, str]:
     label, left_s, cycle = row.get("label") or "", row.get("left_s"), row.get("cycle")
     if state == "idle" and row.get("cell_in"):
         label = speaker.t("rack.still_in", label=row["cell_in"])
-    is_over = state in _GROUPS["done"]
+    is_over = ShownState(state).is_done
     measured = row.get("voltage_v") is not None
     left = numbers.left(left_s, speaker.lang) if left_s is not None and not is_over else ""
     claim = row.get("claim")
-    extra = [speaker.t("rack.in_bts")] if state in _IN_BTS else []
+    extra = [speaker.t("rack.in_bts")] if ShownState(state).is_of_bts else []
     if claim:
         extra.append(speaker.t("rack.taken", owner=claim["owner"], moment=speaker.moment(claim["ends_at"])))
     if row.get("queued"):

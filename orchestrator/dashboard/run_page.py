@@ -17,6 +17,7 @@ from orchestrator.dashboard.asking import form_of, order
 from orchestrator.dashboard.pages import HEADERS, PageContext, page, pages_there, rig_facts, rig_time
 from orchestrator.dashboard.run_facts import cycles_planned, fact_rows, kinds_of_picture, run_line
 from orchestrator.dashboard.sentences import Speaker
+from orchestrator.dashboard.told import told_in, told_query
 from orchestrator.dashboard.words import Words
 from orchestrator.store import Notes, Origins, Store
 
@@ -63,7 +64,7 @@ async def run_page(
         "events": _told(store, events, run_id), "notes": notes, "newest": _NEWEST_EVENTS,
         "planned": cycles_planned(row.program_json), "actions": _actions(request, live),
         "query": _picture_query(run_id, picture, query), "cycles": cycles, "formats": FORMATS, "by_cycle": _BY_CYCLE,
-        "told": query.get("told", "")[:_LONGEST], "has_launch": "/launch" in pages_there(request),
+        "told": told_in(request), "has_launch": "/launch" in pages_there(request),
         "imported": row.imported_from,
         "over": query, "is_open": not row.state.has_ended, "link": lambda **to: _link(query, **to),
         "details": await details_of(request, store, run_id) if shown == "steps" else None,
@@ -79,7 +80,7 @@ async def add_note(run_id: str, request: Request) -> Response:
     form, context = await form_of(request), PageContext.of(request)
     quoted = quote(run_id, safe="")
     told = await order(request, f"/runs/{quoted}/notes", {"text": form.get("text", ""), "by": context.person}, "")
-    query = urlencode({"tab": "notes"} if told.is_good else {"tab": "notes", "told": told.error})
+    query = "tab=notes" if told.is_good else told_query(request, told.error, tab="notes")
     return RedirectResponse(f"/runs/{quoted}?{query}#tabs", 303, headers={**HEADERS})
 
 

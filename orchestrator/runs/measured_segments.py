@@ -83,7 +83,7 @@ class MeasuredSegments:
     def _last(
         self, progress: Progress, amount: MeasuredAmount, whole: dict[int, Cycle]
     ) -> tuple[MeasuredAmount, float | None]:
-        """Give the amount as the segment measures it in which its step ran last, and that charge; None where none did."""
+        """Give the amount as measured where its step ran last, and that charge; None where it has not run."""
         for ran in amount.runs:
             if (charge_ah := self._charge_ah(progress, ran, whole)) is not None:
                 return ran, charge_ah

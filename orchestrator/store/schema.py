@@ -10,6 +10,7 @@ from orchestrator.store.archive_layout import add_archives
 from orchestrator.store.barcodes import new_barcode
 from orchestrator.store.cycle_numbers import cycle_of
 from orchestrator.store.import_layout import add_imports
+from orchestrator.store.mounting_layout import add_mounted_cells
 from orchestrator.store.note_layout import add_notes
 from orchestrator.store.origin_layout import add_origins
 from orchestrator.store.renumbering import renumber
@@ -281,47 +282,6 @@ def _barcodes(db: Database) -> None:
         db.execute("UPDATE run SET barcode = ? WHERE run_id = ?", (barcode, run_id))
 
 
-MOUNTING = """
-CREATE TABLE mounting (
-    id INTEGER PRIMARY KEY,
-    channel TEXT NOT NULL,
-    kind TEXT NOT NULL CHECK (kind IN ('queued', 'ordered', 'mounted', 'same_cell', 'empty', 'begun')),
-    run_id TEXT REFERENCES run (run_id),
-    follows TEXT REFERENCES run (run_id),
-    said_by TEXT NOT NULL,
-    event INTEGER NOT NULL,
-    at_unix_s REAL NOT NULL,
-    CHECK ((run_id IS NULL) = (kind = 'empty')),
-    CHECK ((follows IS NULL) = (kind <> 'same_cell'))
-) STRICT;
-CREATE INDEX mounting_channel ON mounting (channel);
-CREATE INDEX mounting_run ON mounting (run_id);
-CREATE INDEX run_channel ON run (channel, state)
-"""
-
-# Of the runs of an older store, those that have begun: their cells were on their channels, in the order of beginning.
-_BEGUN_BEFORE = """
-INSERT INTO mounting (channel, kind, run_id, said_by, event, at_unix_s)
-SELECT channel, 'begun', run_id, '', coalesce(first_event, 0), coalesce(began_unix_s, created_unix_s) FROM (
-    SELECT run.*,
-        (SELECT min(id) FROM event
-            WHERE event.run_id = run.run_id AND kind = 'state' AND message LIKE 'preflight%') AS first_event,
-        (SELECT min(at_unix_s) FROM event
-            WHERE event.run_id = run.run_id AND kind = 'state' AND message LIKE 'preflight%') AS began_unix_s
-    FROM run
-)
-WHERE state <> 'queued' AND (first_event IS NOT NULL OR run_id IN (SELECT run_id FROM test))
-ORDER BY coalesce(first_event, 0), number
-"""
-
-
-def _mounted_cells(db: Database) -> None:
-    """Add the table of the cells on the channels: what was said of them and by whom, and which runs began there."""
-    for statement in MOUNTING.split(";"):
-        db.execute(statement)
-    db.execute(_BEGUN_BEFORE)
-
-
 CYCLE = """
 DROP VIEW cycle_readable;
 ALTER TABLE cycle RENAME TO cycle_before;
@@ -381,7 +341,7 @@ _LAYOUTS = {
     "0001_first_layout": _first_layout,
     "0002_measurements": _measurements,
     "0003_barcodes": _barcodes,
-    "0004_mounted_cells": _mounted_cells,
+    "0004_mounted_cells": add_mounted_cells,
     "0006_one_cycle_number": _one_cycle_number,
     "0007_origins": add_origins,
     "0008_temperatures": add_temperatures,

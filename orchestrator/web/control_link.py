@@ -34,7 +34,14 @@ Connect = Callable[[str, int], AbstractAsyncContextManager[Exchange]]
 
 
 class ControlSilent(Exception):
-    """Control does not answer; the message says what that means for what was asked."""
+    """Control does not answer; the message says what that means for what was asked.
+
+    ``order_code`` is that of the sentence of a page on an order: it was not sent, or what came of it is not known.
+    """
+
+    def __init__(self, message: str, order_code: str = "") -> None:
+        super().__init__(message)
+        self.order_code = order_code
 
 
 class ControlLink:
@@ -57,8 +64,11 @@ class ControlLink:
                 answer = await client.answer()
                 self._check(answer, signature)
         except (OSError, Broken, TimeoutError) as err:
-            words = SILENT if is_question else _NOT_KNOWN if was_sent else _NOTHING_ORDERED
-            raise ControlSilent(words) from err
+            if is_question:
+                raise ControlSilent(SILENT) from err
+            if was_sent:
+                raise ControlSilent(_NOT_KNOWN, "order.not_known") from err
+            raise ControlSilent(_NOTHING_ORDERED, "order.not_sent") from err
         return answer
 
     @asynccontextmanager

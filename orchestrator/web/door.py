@@ -98,6 +98,7 @@ class PeopleDoor:
             if kind.lower() == "bearer":
                 person = self._people.tokens.find(given.strip()) if given.strip().startswith(TOKEN_BEGINS) else None
                 if person is None:
+                    self._check_rate(scope, None)
                     raise Refusal(401, "this token is none, or has ended; whose it was can make a new one")
                 return person
             secret = self.cookie.given(headers)

@@ -21,6 +21,7 @@ from orchestrator.web.rack_feed import PERIOD_S, RackFeed, State
 # Of one address, ``orchestrator.api.places`` lets no more than 96 read at once: some are left for questions.
 MOST_VIEWERS = 80
 _NEVER = -1
+_LONGEST_REV = 20
 
 
 class RackStream:
@@ -40,7 +41,7 @@ class RackStream:
         if (connection := request.scope.get(CONNECTION)) is not None:
             connection.keep_little_unread()
         life, _, rev = request.headers.get("last-event-id", "").partition("-")
-        frames = self.frames(life, int(rev) if rev.isdigit() and rev.isascii() else 0)
+        frames = self.frames(life, int(rev) if rev.isdecimal() and rev.isascii() and len(rev) < _LONGEST_REV else 0)
         return StreamingResponse(frames, media_type="text/event-stream", headers={"cache-control": "no-store"})
 
     async def frames(self, life: str = "", rev: int = 0) -> AsyncGenerator[bytes, None]:

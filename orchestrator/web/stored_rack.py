@@ -13,7 +13,6 @@ from orchestrator.store.errors import explained
 
 _CHANNELS = "SELECT channel FROM mounting UNION SELECT channel FROM run ORDER BY channel"
 _RUN = "SELECT recipe, reason, json_extract(program_json, '$.cell.kind') FROM run WHERE run_id = ?"
-_OPEN_FIRST = ("tripped", "unknown", "holding", "awaiting_operator")
 
 
 def stored_rows(store: Store) -> list[dict[str, Any]]:
@@ -46,7 +45,7 @@ def _row(store: Store, channel: str) -> dict[str, Any]:
 def _with_run(store: Store, row: dict[str, Any], mounted: RunOnChannel) -> None:
     with explained(store.path):
         recipe, reason, kind = store.connection.execute(_RUN, (mounted.run_id,)).fetchone()
-    goes_on = not mounted.state.is_over and mounted.state.value not in _OPEN_FIRST
+    goes_on = not mounted.state.is_over and not mounted.state.needs_person
     row |= {
         "run_id": mounted.run_id, "label": mounted.label, "cell": mounted.cell, "cell_in": mounted.label,
         "recipe": recipe, "kind": kind, "since": mounted.state_unix_s,

@@ -21,7 +21,7 @@ UNGUARDED_PART = Fraction(1, 10)
 """Part of a capacity that may pass with no voltage to end it: pulses of 10 to 30 s pass less than a hundredth of it,
 and a host's limit that has to stop a step is a trip, not a plan."""
 BARE_V = Fraction(1, 10)
-"""From this voltage against Li on a strip has taken all that it can reach; below it its own overpotential may end it."""
+"""From this voltage on a strip has taken all that it can reach; below it its own overpotential may end it."""
 _ROUNDED = Fraction(1_000_000_001, 1_000_000_000)
 
 

@@ -1,1 +1,1 @@
-"""Pictures of every page in three widths, two themes and two languages, and what is wrong with how they are laid out."""
+"""Pictures of every page in three widths, two themes and two languages, and what is wrong with their layout."""

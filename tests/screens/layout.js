@@ -20,6 +20,8 @@
       if (style.overflowX === "visible" && style.overflowY === "visible") continue;
       if (one === document.body || one === root) continue;
       const r = one.getBoundingClientRect();
+      // For readers only.
+      if (r.width < 2 && r.height < 2) return null;
       box = { left: Math.max(box.left, r.left), top: Math.max(box.top, r.top), right: Math.min(box.right, r.right), bottom: Math.min(box.bottom, r.bottom) };
     }
     return box;

@@ -10,7 +10,7 @@ from playwright.sync_api import Page
 
 from tests.screens.prepared import HOSTILE, PASTED, Prepared
 
-TABS = ("events", "notes", "steps", "cell", "files")
+TABS = ("events", "notes", "cell", "files")
 
 
 def _nothing(page: Page) -> None:
@@ -59,6 +59,7 @@ def true_shots(prepared: Prepared) -> list[Shot]:
         Shot("run-half-cycles", f"/runs/{one}?x=half-cycles", then=_drawn),
         Shot("run-impedance", f"/runs/{prepared.measured}?x=impedance", then=_maybe_drawn),
         *(Shot(f"run-tab-{tab}", f"/runs/{prepared.running}?tab={tab}") for tab in TABS),
+        Shot("run-tab-steps", f"/runs/{one}?tab=steps"),
         *(Shot(f"compare-{x}", f"/compare?runs={lfp},{one},{prepared.running}&x={x}", then=_drawn)
           for x in ("time", "cycle", "capacity")),
         Shot("compare-none", "/compare"),
@@ -106,12 +107,12 @@ def _named(prepared: Prepared) -> list[tuple[str, str]]:
 def _sign_in_wrongly(page: Page) -> None:
     page.fill("input[name=name]", "nobody")
     page.fill("input[type=password]", "nothing")
-    page.keyboard.press("Enter")
-    page.wait_for_load_state()
+    with page.expect_navigation():
+        page.keyboard.press("Enter")
 
 
 def _ask(act: str, page: Page) -> None:
-    page.locator(f'[data-act="{act}"]').first.click()
+    page.locator(f'[data-act="{act}"]:visible').first.click()
     page.locator("#ask").wait_for()
 
 
@@ -131,7 +132,8 @@ def _launch(cell: str, page: Page) -> None:
         page.fill("#f-recipe", "li-li-0.2")
     page.fill("#f-cell", cell)
     page.keyboard.press("Enter")
-    page.wait_for_timeout(1500)
+    page.wait_for_timeout(600)
+    page.wait_for_function("!document.querySelector('[aria-busy=true]')")
 
 
 def _paste(page: Page) -> None:

@@ -64,6 +64,8 @@ def prepare(screen: Screen) -> Prepared:
     queued = {"recipe": "li-li-0.2", "cell": "coated-li-li", "channel": "21-1-4", "label": "lot7-40", "queue": True}
     with screen.program as program:
         program.post("/api/v1/runs", json={**queued, "by": "ada"}).raise_for_status()
+        # What makes pictures is started by the first of them.
+        program.get(f"/api/v1/picture?runs={completed}&x=cycle").raise_for_status()
     # Records of some cycles.
     time.sleep(4.0)
     return Prepared(screen, tripped, completed, held, running, stopped, measured, second)

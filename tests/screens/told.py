@@ -126,10 +126,12 @@ def told_racks(folder: Path, *names: str) -> Iterator[dict[str, str]]:
     urls: dict[str, str] = {}
 
     async def main() -> None:
+        wanted = names or tuple(RACKS)
+        started = asyncio.Barrier(len(wanted) + 1)
         async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(_serve(folder / f"{name}.db", name, urls, is_over)) for name in names or RACKS]
-            while len(urls) < len(tasks):
-                await asyncio.sleep(0.05)
+            for name in wanted:
+                group.create_task(_serve(folder / f"{name}.db", name, urls, started, is_over))
+            await started.wait()
             ready.set()
 
     thread = threading.Thread(target=lambda: loop.run_until_complete(main()), daemon=True)
@@ -143,7 +145,7 @@ def told_racks(folder: Path, *names: str) -> Iterator[dict[str, str]]:
         loop.close()
 
 
-async def _serve(path: Path, name: str, urls: dict[str, str], is_over: asyncio.Event) -> None:
+async def _serve(path: Path, name: str, urls: dict[str, str], started: asyncio.Barrier, is_over: asyncio.Event) -> None:
     states, needs, label = RACKS[name]
 
     with open_store(path), closing(Reading(path)) as reading, socket.socket() as listening:
@@ -160,6 +162,7 @@ async def _serve(path: Path, name: str, urls: dict[str, str], is_over: asyncio.E
         server = uvicorn.Server(uvicorn.Config(served, log_level="error", lifespan="off", timeout_graceful_shutdown=1))
         tasks = [asyncio.create_task(feed.run()), asyncio.create_task(server.serve(sockets=[listening]))]
         urls[name] = f"http://127.0.0.1:{listening.getsockname()[1]}"
+        await started.wait()
         await is_over.wait()
         feed.close()
         server.should_exit = True

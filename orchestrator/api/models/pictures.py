@@ -74,11 +74,32 @@ class PictureNumbers(BaseModel):
     """The numbers of a picture: what a page draws and what stands in its files."""
 
     shown: Annotated[Shown, said("What the picture is over", "cycle")]
-    runs: Annotated[list[dict[str, Any]], said("The runs, with their names and looks")]
-    panels: Annotated[list[dict[str, Any]], said("Axes with their lines: each has `x`, `y`, its quantity and unit")]
-    bands: Annotated[list[dict[str, Any]], said("Spans of x with what they are: out of sight, held, steps")]
-    marks: Annotated[list[dict[str, Any]], said("What happened, at its x, in a sentence")]
+    runs: Annotated[
+        list[dict[str, Any]],
+        said("The runs, with their names and looks", [{"run": "R000007", "name": "A17", "simulated": True, "look": 0}]),
+    ]
+    panels: Annotated[
+        list[dict[str, Any]],
+        said(
+            "Axes with their lines: each has `x`, `y`, its quantity and unit",
+            [{"x_axis": {"quantity": "time", "unit": "h"}, "y_axis": {"quantity": "voltage", "unit": "V"}}],
+        ),
+    ]
+    bands: Annotated[
+        list[dict[str, Any]],
+        said(
+            "Spans of x with what they are: out of sight, held, steps",
+            [{"begin": 13.0, "end": 27.0, "kind": "unseen", "words": "out of sight"}],
+        ),
+    ]
+    marks: Annotated[
+        list[dict[str, Any]],
+        said("What happened, at its x, in a sentence", [{"x": 4.1, "kind": "note", "words": "pressed in", "event": 0}]),
+    ]
     remarks: Annotated[list[str], said("What is to be known of the picture, a sentence each", [])]
     records: Annotated[int, said("Records behind the picture; 0 where it is of no records", 216000)]
     drawn: Annotated[int, said("Records that are in it", 2305)]
-    facts: Annotated[list[dict[str, Any]], said("A row for each run: first, last and best value, why it ended")]
+    facts: Annotated[
+        list[dict[str, Any]],
+        said("A row for each run: first, last and best value, its end", [{"run": "R000007", "state": "completed"}]),
+    ]

@@ -83,5 +83,5 @@ class SeriesWindow(BaseModel):
     ]
     records: Annotated[int, said("Number of records that the run has in all", 72000)]
     is_thinned: Annotated[bool, said("Whether the window has records that are left out", True)]
-    first: Annotated[float | None, said("x of the run's first record; null without any", 0.0)]
-    newest: Annotated[float | None, said("x of the run's newest record; null without any", 259200.0)]
+    first: Annotated[float | None, said("The x of the run's first record; null without any", 0.0)]
+    newest: Annotated[float | None, said("The x of the run's newest record; null without any", 259200.0)]

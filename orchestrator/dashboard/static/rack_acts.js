@@ -72,7 +72,7 @@ export async function ask(act, channel = "", opener = null) {
   const row = live.rows.get(channel) ?? null;
   if (!dialog || dialog.open) return;
   if (act !== "rack_stop" && !row?.actions.includes(act)) return toast(t("ask.not_now"), { stays: true, closeText: t("common.close") });
-  fill(act, row);
+  const runs = fill(act, row);
   opener?.focus();
   const looked = document.getElementById("looked"), why = part("why");
   looked.checked = false;
@@ -91,15 +91,16 @@ export async function ask(act, channel = "", opener = null) {
   const now = live.rows.get(channel) ?? null;
   if (row && now?.run_id !== row.run_id) return toast(t("ask.changed", { channel }), { stays: true, closeText: t("common.close") });
   if (row && !now.actions.includes(chosen)) return toast(t("ask.not_now"), { stays: true, closeText: t("common.close") });
-  await send(chosen, now, document.getElementById("note").value.trim());
+  // What was seen is what stood there when the question was opened, not what came since.
+  await send(chosen, now && { ...now, rev: row.rev }, document.getElementById("note").value.trim(), runs);
 }
 
-async function send(act, row, note) {
+async function send(act, row, note, runs) {
   const what = row ? t("act.of", { act: t(`act.${act}`), label: row.label ?? row.cell_in ?? "", channel: row.channel }) : t("act.rack_stop");
   if (row) sent.set(row.channel, { what, run: row.run_id, state: row.state });
   const path = `/api/v1/${PATHS[act](row ? { ...row, run_id: encodeURIComponent(row.run_id ?? ""), channel: encodeURIComponent(row.channel) } : {})}`;
   const pending = toast(t("rack.sent", { what }), { stays: true, closeText: t("common.close") });
-  const answer = await order(path, bodyOf(act, row, note), { key: newKey(), tell: false });
+  const answer = await order(path, bodyOf(act, row, note, runs), { key: newKey(), tell: false });
   pending?.remove();
   const isGood = answer.outcome === "sent";
   if (row && !isGood) sent.delete(row.channel);
@@ -107,9 +108,9 @@ async function send(act, row, note) {
 }
 
 // The order says what its person has seen: the service refuses it once that has changed. A stop is never held up.
-function bodyOf(act, row, note) {
+function bodyOf(act, row, note, runs) {
   const body = { by: by() };
-  if (act === "rack_stop") body.runs = [...live.rows.values()].filter((one) => one.actions.includes("stop") && one.run_id).map((one) => one.run_id);
+  if (act === "rack_stop") body.runs = runs;
   else if (row.run_id) body.run_id = row.run_id;
   if (act === "acknowledge") body.note = note;
   if (["resume", "plugged", "cell_out"].includes(act)) body.rev = row.rev;
@@ -144,6 +145,7 @@ export function sentMark(row, tile) {
   tile.toggleAttribute("data-sent", sent.has(row.channel));
 }
 
+// Writes the question, and gives the runs that it names.
 function fill(act, row) {
   const values = { run: row?.run_id ?? "", label: row?.label ?? row?.cell_in ?? "", channel: row?.channel ?? "" };
   const tests = [...live.rows.values()].filter((one) => one.actions.some((name) => name.startsWith("stop")));
@@ -168,6 +170,7 @@ function fill(act, row) {
     keep,
     ...acts.map((name) => buttonOf(name, t(`do.${name}`), name.includes("stop") ? "hurts" : "")),
   );
+  return tests.flatMap((one) => one.run_id ?? []);
 }
 
 function buttonOf(value, textContent, className = "") {
