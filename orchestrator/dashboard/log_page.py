@@ -14,6 +14,7 @@ from orchestrator.api.signed_in import people_of
 from orchestrator.dashboard import numbers
 from orchestrator.dashboard.log_words import HOW, act_code, said_of
 from orchestrator.dashboard.pages import PageContext, page, rig_facts
+from orchestrator.dashboard.sentences import Speaker
 from orchestrator.dashboard.words import Words
 from orchestrator.people.audit_history import Deed, Wanted, acts_in, deeds, people_in
 from orchestrator.people.chain_watch import Checked
@@ -25,8 +26,8 @@ router = APIRouter()
 
 _PAGE = 100
 _EVENTS = 60
-# Events that repeat what stands in the log, each with its person.
-_NOT_BESIDE = ("refused",)
+# Events that repeat what stands in the log, each with its person, and those that say how the service did its work.
+_NOT_BESIDE = ("refused", "order key", "loaded", "limits as loaded")
 _EVENTS_SQL = "SELECT id, run_id, kind, message, at_unix_s FROM event WHERE at_unix_s >= ? AND at_unix_s < ? "
 
 
@@ -137,4 +138,7 @@ def _events(store: Store, begins: float, ends: float, lang: str, zone: str, now:
     sql = f"{_EVENTS_SQL} AND kind NOT IN ({marks}) ORDER BY id DESC LIMIT ?"
     with explained(store.path):
         rows = store.connection.execute(sql, (begins, ends, *_NOT_BESIDE, _EVENTS)).fetchall()
-    return [EventLine(numbers.moment(at, zone, lang, now), run_id, message) for _, run_id, _, message, at in rows]
+    speaker = Speaker(lang, zone, now)
+    return [
+        EventLine(speaker.moment(at), run_id, speaker.event(kind, message)) for _, run_id, kind, message, at in rows
+    ]

@@ -63,22 +63,22 @@ async def rack(request: Request) -> Response:
 
 @router.post("/act/rack")
 async def act(request: Request) -> Response:
-    """Send the order of a form, and say on the rack what came of it."""
+    """Send the order of a form, and say what came of it: on the rack, or on the page of the run that asked."""
     form = await form_of(request)
     context, facts = PageContext.of(request), rig_facts(request)
     speaker = Speaker(context.lang, facts.lab_zone, rig_time(request))
-    name, channel, run = (form.get(key, "") for key in ("act", "channel", "run"))
+    name, channel, run, back = (form.get(key, "") for key in ("act", "channel", "run", "back"))
     if context.role == "viewer" or name not in ORDERS:
-        return _back(request, speaker.t("ask.not_now"))
+        return _back(request, speaker.t("ask.not_now"), back)
     if name == "acknowledge" and not form.get("looked"):
-        return _back(request, speaker.t("ask.looked_first"))
+        return _back(request, speaker.t("ask.looked_first"), back)
     row = next((row for row in (await request.app.state.rack.fresh())["rows"] if row["channel"] == channel), None)
     if name != "rack_stop" and (row is None or (row["run_id"] or "") != run):
-        return _back(request, speaker.t("ask.changed", channel=channel))
+        return _back(request, speaker.t("ask.changed", channel=channel), back)
     path = ORDERS[name].format(run=quote(run, safe=""), channel=quote(channel, safe=""))
     told = await order(request, f"/{path}", _body(name, form) | {"by": context.person}, form.get("key", ""))
     said = speaker.t("order.sent") if told.is_good else speaker.t("order.refused", reason=told.error)
-    return _back(request, said)
+    return _back(request, said, back)
 
 
 def _body(name: str, form: Mapping[str, str]) -> dict[str, Any]:
@@ -94,8 +94,10 @@ def _body(name: str, form: Mapping[str, str]) -> dict[str, Any]:
     return body
 
 
-def _back(request: Request, sentence: str) -> Response:
-    return RedirectResponse(f"/rack?{told_query(request, sentence)}", 303, headers={**HEADERS})
+def _back(request: Request, sentence: str, run: str) -> Response:
+    """Go back to the page that asked, the rack or a run's, with what came of it."""
+    there = f"/runs/{quote(run, safe='')}" if run else "/rack"
+    return RedirectResponse(f"{there}?{told_query(request, sentence)}", 303, headers={**HEADERS})
 
 
 def _ask(request: Request, rows: list[Row], speaker: Speaker) -> dict[str, Any] | None:
@@ -118,6 +120,7 @@ def _ask(request: Request, rows: list[Row], speaker: Speaker) -> dict[str, Any] 
     return {
         "act": name, "title": title, "channel": channel, "run": row["run_id"] or "", "lost": lost,
         "acts": (*also, name), "rev": row["rev"], "runs": "", "cells": (),
+        "back": row["run_id"] if request.query_params.get("back") == row["run_id"] else "",
     }  # fmt: skip
 
 
@@ -133,7 +136,7 @@ def _ask_all(rows: list[Row], speaker: Speaker) -> dict[str, Any]:
     runs = " ".join(row["run_id"] for row in tests if row["run_id"])
     return {
         "act": "rack_stop", "title": speaker.t("ask.rack_stop", count=len(tests)), "channel": "", "run": "", "lost": "",
-        "acts": ("rack_stop",), "rev": "", "runs": runs, "cells": cells,
+        "acts": ("rack_stop",), "rev": "", "runs": runs, "cells": cells, "back": "",
     }  # fmt: skip
 
 

@@ -19,6 +19,7 @@ from orchestrator.dashboard.run_facts import cycles_planned, fact_rows, kinds_of
 from orchestrator.dashboard.sentences import Speaker
 from orchestrator.dashboard.told import told_in, told_query
 from orchestrator.dashboard.words import Words
+from orchestrator.events.kinds import EventKind
 from orchestrator.store import Notes, Origins, Store
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ async def run_page(
     values: dict[str, Any] = {
         "run": line, "live_row": live, "step": speaker.sentence(live.get("step")) if live else "",
         "there": there, "picture": picture, "tab": shown, "tabs": TABS,
-        "events": _told(store, events, run_id), "notes": notes, "newest": _NEWEST_EVENTS,
+        "events": _told(store, events, run_id, speaker), "notes": notes, "newest": _NEWEST_EVENTS,
         "planned": cycles_planned(row.program_json), "actions": _actions(request, live),
         "query": _picture_query(run_id, picture, query), "cycles": cycles, "formats": FORMATS, "by_cycle": _BY_CYCLE,
         "told": told_in(request), "has_launch": "/launch" in pages_there(request),
@@ -112,14 +113,21 @@ def _picture_query(run_id: str, picture: str, given: Mapping[str, str]) -> str:
     return urlencode(wanted)
 
 
-def _told(store: Store, events: list[EventRow], run_id: str) -> list[dict[str, Any]]:
-    """Return events newest first, each with the run time at which it was, and a window around it."""
+def _told(store: Store, events: list[EventRow], run_id: str, speaker: Speaker) -> list[dict[str, Any]]:
+    """Return events newest first, each as a sentence, with the run time at which it was, and a window around it.
+
+    How a test ended is left out where the change of state that followed says the same.
+    """
     clock = Clock.of(store, run_id)
     found = []
+    states = [event.message.partition(": ")[2] for event in events if event.kind == EventKind.STATE]
     for event in reversed(events):
+        if event.kind == EventKind.ENDED and event.message in states:
+            continue
         at_s = clock.hours(event.at_unix_s) * 3600
         window = f"?x=time&from={max(0.0, at_s - _AROUND_S):.0f}&to={at_s + _AROUND_S:.0f}#tabs"
-        found.append({"event": event, "hours": at_s / 3600, "window": window})
+        said = speaker.event(event.kind, event.message)
+        found.append({"event": event, "said": said, "hours": at_s / 3600, "window": window})
     return found
 
 

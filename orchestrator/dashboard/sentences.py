@@ -7,9 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from orchestrator.dashboard import numbers
-from orchestrator.dashboard.words import LANGUAGES, Words, placeholders
+from orchestrator.dashboard.words import Words, placeholders
+from orchestrator.events.kinds import EventKind
 from orchestrator.events.told_codes import told
 from orchestrator.states import RunState
+
+_STATES = frozenset(RunState)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +46,19 @@ class Speaker:
         return self.t(code, **shown)
 
     def reason(self, state: str, stored: str) -> str:
-        """Return why a run is in its state: as stored, in another language than that by its code if it has one."""
-        if not stored or self.lang == LANGUAGES[0]:
+        """Return why a run is in its state: by its code in the words of the rack, as stored if it has none."""
+        if not stored:
             return stored
         code, values = told(RunState(state), stored)
         return self.sentence({"code": code, "values": values, "text": stored})
+
+    def event(self, kind: str, message: str) -> str:
+        """Return what happened: a change of state by the word of the state and its reason, anything else as stored."""
+        name, _, reason = message.partition(": ")
+        if kind != EventKind.STATE or name not in _STATES:
+            return message
+        word, why = self.t(f"state.{name}"), self.reason(name, reason)
+        return word if not why else f"{word}: {why}" if why == reason else why
 
     def need(self, told: Mapping[str, Any]) -> str:
         """Return what a need says: its own sentence, else that of its state with the stored English in it."""

@@ -45,7 +45,7 @@ function showActs(row) {
   known.acts = key;
   const held = document.activeElement?.dataset?.act && known.tile.contains(document.activeElement);
   const { first } = known.parts, isStop = (act) => act === "stop";
-  first?.replaceChildren(...buttonsFor(acts.filter((act) => !isStop(act)).slice(0, 1), row));
+  first?.replaceChildren(...buttonsFor(acts.filter((act) => !isStop(act)).slice(0, 1), row, true));
   known.parts.acts.replaceChildren(...buttonsFor(first ? acts.filter(isStop) : acts, row));
   if (held) known.tile.focus();
 }

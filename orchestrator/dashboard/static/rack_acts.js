@@ -30,7 +30,7 @@ function guard(asked, check) {
   asked.addEventListener("click", check, true);
 }
 
-export function buttonsFor(acts, row) {
+export function buttonsFor(acts, row, isShort = false) {
   // Who looks has no dialog, and no button.
   if (!dialog) return [];
   return acts.filter((act) => PATHS[act] || hasLaunch()).map((act) => {
@@ -47,7 +47,8 @@ export function buttonsFor(acts, row) {
     button.setAttribute("form", "asking");
     button.setAttribute("aria-label", name);
     button.dataset.act = act;
-    const word = Object.assign(document.createElement("span"), { className: "act-word", textContent: t("act.asks", { act: t(`act.${act}`) }) });
+    const said = t(`act.${act}`);
+    const word = Object.assign(document.createElement("span"), { className: "act-word", textContent: isShort ? said : t("act.asks", { act: said }) });
     button.append(word);
     return button;
   });

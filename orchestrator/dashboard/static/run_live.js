@@ -15,6 +15,12 @@ const SHOWN = {
   age: (row) => (row.record_at ? ageText(row.record_at) : ""),
 };
 let mine = null;
+// What came of an order is told once, and no more after the page is loaded again.
+const here = new URL(location.href);
+if (here.searchParams.has("told")) {
+  here.searchParams.delete("told");
+  history.replaceState(null, "", here);
+}
 
 function show() {
   const row = [...live.rows.values()].find((one) => one.run_id === head.dataset.run);
