@@ -1,4 +1,5 @@
 // Dialogs that ask once before something is done: focus on the harmless answer, no click in the first 300 ms.
+import { make, t } from "./words.js";
 const DEAF_MS = 300;
 
 // Opens a <dialog> and gives what was chosen: the value of its button, "" for Escape. ``isValid`` is asked again at the
@@ -42,14 +43,14 @@ export function openDialog(dialog, { isValid = () => true } = {}) {
 }
 
 // A short answer to one's own act: confirmations go after 5 s, refusals stay until they are closed.
-export function toast(text, { stays = false, closeText = "" } = {}) {
+export function toast(text, { stays = false } = {}) {
   const place = document.getElementById("toasts");
   if (!place) return;
   const note = document.createElement("div");
   note.className = stays ? "toast toast-stays" : "toast";
-  note.append(Object.assign(document.createElement("span"), { textContent: text }));
+  note.append(make("span", { textContent: text }));
   if (stays) {
-    const close = Object.assign(document.createElement("button"), { type: "button", textContent: closeText });
+    const close = make("button", { type: "button", textContent: t("common.close") });
     close.addEventListener("click", () => note.remove());
     note.append(close);
   } else setTimeout(() => note.remove(), 5000);

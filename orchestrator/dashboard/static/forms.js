@@ -11,7 +11,7 @@ export const newKey = () =>
 // Sends an order and gives {outcome: "sent" | "refused" | "not-sent" | "signed-out", status, body, sentence}.
 export async function order(path, body = {}, { key = newKey(), tell = true } = {}) {
   const found = await send(path, body, key);
-  if (tell) toast(found.sentence, { stays: found.outcome !== "sent", closeText: t("common.close") });
+  if (tell) toast(found.sentence, { stays: found.outcome !== "sent" });
   return found;
 }
 

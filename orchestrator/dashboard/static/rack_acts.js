@@ -3,19 +3,20 @@ import { openDialog, toast } from "./dialogs.js";
 import { newKey, order } from "./forms.js";
 import * as live from "./live.js";
 import { actsOf, partsOf, wordOf } from "./rack_parts.js";
-import { t } from "./words.js";
+import { make, t } from "./words.js";
 
 const dialog = document.getElementById("ask");
 const part = (name) => dialog.querySelector(`[data-part="${name}"]`);
 const by = () => document.documentElement.dataset.person || "operator";
+const ofRun = (end) => (row) => `runs/${row.run_id}/${end}`;
 const PATHS = {
-  stop: (row) => `runs/${row.run_id}/stop`,
-  stop_again: (row) => `runs/${row.run_id}/stop`,
-  hold: (row) => `runs/${row.run_id}/hold`,
-  resume: (row) => `runs/${row.run_id}/resume`,
-  plugged: (row) => `runs/${row.run_id}/resume`,
-  acknowledge: (row) => `runs/${row.run_id}/acknowledge`,
-  cell_in: (row) => `runs/${row.run_id}/mounted`,
+  stop: ofRun("stop"),
+  stop_again: ofRun("stop"),
+  hold: ofRun("hold"),
+  resume: ofRun("resume"),
+  plugged: ofRun("resume"),
+  acknowledge: ofRun("acknowledge"),
+  cell_in: ofRun("mounted"),
   cell_out: (row) => `channels/${row.channel}/empty`,
   rack_stop: () => "rack/stop",
 };
@@ -37,7 +38,7 @@ export function buttonsFor(acts, row, isShort = false) {
     const label = row.label ?? row.cell_in ?? "";
     const name = t("act.of", { act: t(`act.${act}`), label, channel: row.channel });
     if (act === "start") {
-      const link = Object.assign(document.createElement("a"), { className: "button act-start", textContent: t("act.start") });
+      const link = make("a", { className: "button act-start", textContent: t("act.start") });
       link.href = `/launch?channel=${encodeURIComponent(row.channel)}`;
       link.setAttribute("aria-label", name);
       return link;
@@ -48,7 +49,7 @@ export function buttonsFor(acts, row, isShort = false) {
     button.setAttribute("aria-label", name);
     button.dataset.act = act;
     const said = t(`act.${act}`);
-    const word = Object.assign(document.createElement("span"), { className: "act-word", textContent: isShort ? said : t("act.asks", { act: said }) });
+    const word = make("span", { className: "act-word", textContent: isShort ? said : t("act.asks", { act: said }) });
     button.append(word);
     return button;
   });
@@ -72,7 +73,7 @@ export function bindActs() {
 export async function ask(act, channel = "", opener = null) {
   const row = live.rows.get(channel) ?? null;
   if (!dialog || dialog.open) return;
-  if (act !== "rack_stop" && !row?.actions.includes(act)) return toast(t("ask.not_now"), { stays: true, closeText: t("common.close") });
+  if (act !== "rack_stop" && !row?.actions.includes(act)) return toast(t("ask.not_now"), { stays: true });
   const runs = fill(act, row);
   opener?.focus();
   const looked = document.getElementById("looked"), why = part("why");
@@ -90,8 +91,8 @@ export async function ask(act, channel = "", opener = null) {
   const chosen = await openDialog(dialog);
   if (!PATHS[chosen]) return;
   const now = live.rows.get(channel) ?? null;
-  if (row && now?.run_id !== row.run_id) return toast(t("ask.changed", { channel }), { stays: true, closeText: t("common.close") });
-  if (row && !now.actions.includes(chosen)) return toast(t("ask.not_now"), { stays: true, closeText: t("common.close") });
+  if (row && now?.run_id !== row.run_id) return toast(t("ask.changed", { channel }), { stays: true });
+  if (row && !now.actions.includes(chosen)) return toast(t("ask.not_now"), { stays: true });
   // What was seen is what stood there when the question was opened, not what came since.
   await send(chosen, now && { ...now, rev: row.rev }, document.getElementById("note").value.trim(), runs);
 }
@@ -100,12 +101,12 @@ async function send(act, row, note, runs) {
   const what = row ? t("act.of", { act: t(`act.${act}`), label: row.label ?? row.cell_in ?? "", channel: row.channel }) : t("act.rack_stop");
   if (row) sent.set(row.channel, { what, run: row.run_id, state: row.state });
   const path = `/api/v1/${PATHS[act](row ? { ...row, run_id: encodeURIComponent(row.run_id ?? ""), channel: encodeURIComponent(row.channel) } : {})}`;
-  const pending = toast(t("rack.sent", { what }), { stays: true, closeText: t("common.close") });
+  const pending = toast(t("rack.sent", { what }), { stays: true });
   const answer = await order(path, bodyOf(act, row, note, runs), { key: newKey(), tell: false });
   pending?.remove();
   const isGood = answer.outcome === "sent";
   if (row && !isGood) sent.delete(row.channel);
-  toast(isGood ? `${what}. ${t("order.done")}` : `${what}. ${answer.sentence}`, { stays: !isGood, closeText: t("common.close") });
+  toast(isGood ? `${what}. ${t("order.done")}` : `${what}. ${answer.sentence}`, { stays: !isGood });
 }
 
 // The order says what its person has seen: the service refuses it once that has changed. A stop is never held up.
@@ -120,7 +121,7 @@ function bodyOf(act, row, note, runs) {
 
 // Puts a need off, with a reason and an end.
 export function laterButton(need) {
-  const button = Object.assign(document.createElement("button"), { type: "button", className: "act act-later", textContent: t("act.asks", { act: t("act.later") }) });
+  const button = make("button", { type: "button", className: "act act-later", textContent: t("act.asks", { act: t("act.later") }) });
   button.addEventListener("click", async () => {
     const later = document.getElementById("later"), reason = document.getElementById("later-reason"), why = document.getElementById("later-why");
     reason.value = why.textContent = "";
@@ -161,7 +162,7 @@ function fill(act, row) {
       ...tests.map((one) => {
         const { left, word } = partsOf(one);
         const text = t("body.cell_left", { channel: one.channel, label: one.label ?? "", left: left || word });
-        return Object.assign(document.createElement("li"), { textContent: text });
+        return make("li", { textContent: text });
       }),
     );
   const acts = [act === "stop" && row.actions.includes("hold") && live.isLive() ? "hold" : "", act].filter(Boolean);
@@ -175,7 +176,7 @@ function fill(act, row) {
 }
 
 function buttonOf(value, textContent, className = "") {
-  const button = Object.assign(document.createElement("button"), { type: "button", textContent, className });
+  const button = make("button", { type: "button", textContent, className });
   button.setAttribute("value", value);
   return button;
 }

@@ -3,7 +3,7 @@ import * as live from "./live.js";
 import { buttonsFor, laterButton } from "./rack_acts.js";
 import { ACTS, fillOf, iconOf } from "./rack_parts.js";
 import { momentOf, needSentence } from "./sentences.js";
-import { t } from "./words.js";
+import { make, t } from "./words.js";
 
 const SVG = "http://www.w3.org/2000/svg";
 const list = document.getElementById("needs-list"), more = document.getElementById("needs-more");
@@ -29,7 +29,7 @@ function itemOf(need, index) {
   item.dataset.fill = fill;
   if (index >= most) item.dataset.more = "";
   if (!known.has(need.id)) item.classList.add("is-new");
-  const mark = Object.assign(document.createElement("span"), { className: "need-mark" });
+  const mark = make("span", { className: "need-mark" });
   const svg = document.createElementNS(SVG, "svg"), use = document.createElementNS(SVG, "use");
   svg.setAttribute("class", "icon");
   svg.setAttribute("aria-hidden", "true");
@@ -37,10 +37,10 @@ function itemOf(need, index) {
   svg.append(use);
   const { channels } = need;
   const where = !channels.length ? t("need.rig") : channels.length < 3 ? channels.join(", ") : t("need.group", { count: channels.length });
-  mark.append(svg, " ", Object.assign(document.createElement("b"), { textContent: need.label ? `${where} ${need.label}` : where }));
-  item.append(mark, Object.assign(document.createElement("span"), { className: "need-said", textContent: needSentence(need) }));
+  mark.append(svg, " ", make("b", { textContent: need.label ? `${where} ${need.label}` : where }));
+  item.append(mark, make("span", { className: "need-said", textContent: needSentence(need) }));
   const row = need.channels.length === 1 ? live.rows.get(need.channels[0]) : null;
-  const said = item.lastChild, acts = Object.assign(document.createElement("span"), { className: "need-acts" });
+  const said = item.lastChild, acts = make("span", { className: "need-acts" });
   if (mayAct) {
     if (row) acts.append(...buttonsFor(actsOf(need), row));
     if (need.priority === "B" && live.isLive() && !need.put_off) acts.append(laterButton(need));
@@ -56,9 +56,9 @@ const actsOf = (need) => ACTS.filter((act) => need.actions.includes(act) && (liv
 // The channels of a line of several, each with its button.
 function groupOf(need) {
   const details = document.createElement("details"), list = document.createElement("ul");
-  details.append(Object.assign(document.createElement("summary"), { textContent: t("common.show") }), list);
+  details.append(make("summary", { textContent: t("common.show") }), list);
   for (const one of need.items) {
-    const line = Object.assign(document.createElement("li"), { textContent: `${one.channel ?? ""} ${one.label ?? ""}: ${needSentence(one)} ` });
+    const line = make("li", { textContent: `${one.channel ?? ""} ${one.label ?? ""}: ${needSentence(one)} ` });
     const row = live.rows.get(one.channel);
     if (mayAct && row) line.append(...buttonsFor(actsOf(one), row));
     list.append(line);

@@ -18,3 +18,6 @@ export function t(code, values = {}) {
 
 // The text of a code with its braces, "" for a code that is not in the table.
 export const text = (code) => (has(code) ? texts[code] : "");
+
+// Makes an element with what it has.
+export const make = (tag, has) => Object.assign(document.createElement(tag), has);
