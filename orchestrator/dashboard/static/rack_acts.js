@@ -92,7 +92,7 @@ export async function ask(act, channel = "", opener = null) {
   const now = live.rows.get(channel) ?? null;
   if (row && now?.run_id !== row.run_id) return toast(t("ask.changed", { channel }), { stays: true, closeText: t("common.close") });
   if (row && !now.actions.includes(chosen)) return toast(t("ask.not_now"), { stays: true, closeText: t("common.close") });
-  // What was seen is what stood there when the question was opened, not what came since.
+  // Seen is what stood there when it was asked.
   await send(chosen, now && { ...now, rev: row.rev }, document.getElementById("note").value.trim(), runs);
 }
 
@@ -146,7 +146,7 @@ export function sentMark(row, tile) {
   tile.toggleAttribute("data-sent", sent.has(row.channel));
 }
 
-// Writes the question, and gives the runs that it names.
+// Gives the runs that the question names.
 function fill(act, row) {
   const values = { run: row?.run_id ?? "", label: row?.label ?? row?.cell_in ?? "", channel: row?.channel ?? "" };
   const tests = [...live.rows.values()].filter((one) => one.actions.some((name) => name.startsWith("stop")));
