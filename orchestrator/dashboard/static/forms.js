@@ -35,7 +35,6 @@ async function send(path, body, method, key) {
   if (answer.ok) return { outcome: "sent", status: answer.status, body: told, sentence: t("order.sent") };
   if (answer.status === 401) return { outcome: "signed-out", status: 401, body: told, sentence: t("order.signed_out") };
   const reason = told?.error ?? `HTTP ${answer.status}`;
-  // Nobody has refused it.
   if (answer.status === 503) return { outcome: "not-sent", status: 503, body: told, sentence: reason };
   return { outcome: "refused", status: answer.status, body: told, sentence: t("order.refused", { reason }) };
 }

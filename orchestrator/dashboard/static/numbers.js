@@ -5,7 +5,6 @@ export const NOT_MEASURED = "\u2013";
 const MINUS = "\u2212", SPACE = "\u00a0";
 const DAY_S = 86400, HOUR_S = 3600, MINUTE_S = 60;
 
-// No quantity here is so large.
 const ABSURD = 1e15;
 
 const isNumber = (value) => typeof value === "number" && Number.isFinite(value);
@@ -74,8 +73,7 @@ export function amount(name, value, zone = "UTC", now) {
       const [number, of] = significant(value, digits, unit, false, factor).split(SPACE);
       return (number.includes(".") ? number.replace(/\.?0+$/, "") : number) + SPACE + of;
     }
-  // A count is told to its last digit.
-  return Number.isInteger(value) ? String(value) : String(Number(value.toPrecision(6)));
+  return String(Number.isInteger(value) ? value : Number(value.toPrecision(6)));
 }
 
 const formats = new Map();
