@@ -67,4 +67,6 @@ def test_error_is_shown_at_its_line_and_saved_once_it_is_mended(served: ServedPa
     expect(page.locator(".saved")).to_contain_text("mine is saved as version 3")
     found = [read(served, f"/recipes/mine?version={n}")["text"] for n in (1, 2, 3)]
     assert found == [FIRST, f"{FIRST}# of bob\n", FIRST.replace("times: 2", "times: 3")]
+    entries = [one for one in read(served, "/audit-log")["entries"] if one["act"] == "save_recipe"]
+    assert {one["values"].get("of", "mine") for one in entries if one["person"] == "otto"} == {"mine"}
     assert errors == []

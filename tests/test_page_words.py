@@ -111,7 +111,7 @@ _DATA = re.compile(
 )
 _PAGES = (
     *("/rack", "/rack?view=table", "/rack?ask=rack_stop", "/launch?channel=21-1-3", "/launch/list"),
-    *("/runs", "/compare", "/log", "/people", "/me", "/nothing"),
+    *("/runs", "/compare", "/log", "/people", "/me"),
 )
 
 

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from orchestrator.dashboard.sentences import Speaker
 from orchestrator.events import EventKind
+from orchestrator.states import RunState
 from orchestrator.store import Notes, open_store
 from tests.package_rig import sealed
 from tests.web_rig import WebRig, open_web_rig
@@ -48,6 +50,33 @@ async def test_page_says_first_why_a_run_is_as_it_is(tmp_path: Path) -> None:
         assert "there is no run" in html.unescape(await page(rig, "/runs/R000009", 404))
         chinese = await rig.web.get("/runs/R000001", headers={"accept-language": "zh"})
         assert "完成" in chinese.text
+
+
+def test_changes_of_state_are_told_in_the_words_of_the_rack() -> None:
+    """A state has its word and a reason its sentence, in both languages; what has no code stands as it was stored."""
+    tripped = "tripped: absolute limit exceeded: 5.1 V, 0 mA at 4.95 h; the cell's absolute limits are -1 to 1 V"
+    english, chinese = (Speaker(lang, "UTC", 2e9) for lang in ("en", "zh"))
+    assert [english.event("state", word) for word in ("preflight", "armed")] == ["checking", "starting"]
+    assert english.event("state", tripped).startswith("Stopped for safety: 5.1\u00a0V at 4.95\u00a0h")
+    assert english.event("state", "stopped: a reason of no code") == "stopped: a reason of no code"
+    assert chinese.event("state", "armed") == "启动中"
+    assert english.event("note", tripped) == tripped
+
+
+async def test_end_is_told_once_and_as_it_was_recorded_on_demand(tmp_path: Path) -> None:
+    """The sentence stands first with its record to open; an end that its change of state repeats is no second event."""
+    path = tmp_path / "web.db"
+    short = "cell shorted: shorted since 7.97 h (cycle 4, 0.4 mA/cm2): resistance from 312 to 4.98 ohm"
+    with open_store(path) as store:
+        run_id = sealed(store)
+        store.add_event(run_id, EventKind.ENDED, short, 1.8e9)
+        store.set_run_state(run_id, RunState.COMPLETED, short, 1.8e9)
+        store.add_event(run_id, EventKind.STATE, f"completed: {short}", 1.8e9)
+    async with open_web_rig(path) as rig:
+        text = html.unescape(await page(rig, f"/runs/{run_id}?tab=events"))
+    assert text.count(short) == 1
+    assert short in text.partition("<details")[2].partition("</details>")[0]
+    assert text.count("Completed: the cell shorted at 7.97\u00a0h (cycle 4).") == 2
 
 
 async def test_nothing_of_another_run_is_on_a_page(tmp_path: Path) -> None:

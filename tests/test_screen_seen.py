@@ -79,7 +79,7 @@ async def test_hold_that_came_after_the_question_is_not_ended_by_its_answer(rig:
 
 
 async def test_stop_that_gets_no_answer_says_that_it_was_not_sent_and_what_else_stops(rig: PeopleRig) -> None:
-    """A browser without scripts is not told to load a page anew: the test runs on, and the page says so in its words."""
+    """A browser without scripts is not told to load a page anew: the test runs on, and the page says so."""
     otto = await rig.signed_in(Role.OPERATOR)
     _, form = await asked(otto, f"stop {CHANNEL}", "stop")
     rig.web.hang_control()
@@ -172,3 +172,15 @@ def test_enter_that_is_held_down_presses_one_button_once() -> None:
         assert page.evaluate("pressed") == ["one"]
         page.keyboard.press("Enter")
         assert page.evaluate("pressed") == ["one", "two"]
+
+
+async def test_order_from_a_run_page_comes_back_to_it(rig: PeopleRig) -> None:
+    """What came of it is told on the page of the run that asked; another run in the address is not taken for it."""
+    otto = await rig.signed_in(Role.OPERATOR)
+    text = (await otto.get(f"/rack?{urlencode({'ask': f'stop {CHANNEL}', 'back': 'R000009'})}")).text
+    assert "/runs/R000009" not in text
+    _, form = await asked(otto, f"stop {CHANNEL}", "acknowledge")
+    reply = await otto.post("/act/rack", content=urlencode(form | {"back": "R000001"}), headers=FORM)
+    assert reply.headers["location"].startswith("/runs/R000001?told=")
+    outside = await otto.post("/act/rack", content=urlencode(form | {"back": "//example.org/x"}), headers=FORM)
+    assert outside.headers["location"].startswith("/runs/%2F%2Fexample.org%2Fx?")

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, ViewportSize, expect
 
 from tests.rack_screen import Screen, rack_screen, tile
-from tests.screens.checks import LAYOUT, WATCHING
+from tests.screens.checks import LAYOUT, WATCHING, keep
 from tests.screens.pages import Shot, told_shots, true_shots
 from tests.screens.prepared import HOSTILE, Prepared, admin, prepare
 from tests.screens.told import told_racks
@@ -22,7 +23,7 @@ pytestmark = [pytest.mark.needs("chromium"), pytest.mark.timeout(300)]
 expect.set_options(timeout=30_000)
 # Longer than a dialog is deaf.
 DEAF_MS = 400
-PHONE, DESK = {"width": 360, "height": 740}, {"width": 1366, "height": 768}
+PHONE, DESK, WALL = (ViewportSize(width=w, height=h) for w, h in ((360, 740), (1366, 768), (1920, 1080)))
 
 
 @pytest.fixture(scope="module")
@@ -97,7 +98,7 @@ class Seen:
 
 @pytest.mark.parametrize(("size", "theme", "lang"), [(PHONE, "dark", "zh"), (DESK, "light", "en")])
 def test_every_page_is_laid_out_well_reached_by_all_and_runs_nothing_of_a_name(
-    rig: Prepared, size: dict[str, int], theme: str, lang: str
+    rig: Prepared, size: ViewportSize, theme: str, lang: str
 ) -> None:
     """No page is wider than its window, none asks another host, axe-core finds nothing serious, no label runs."""
     seen = Seen()
@@ -107,21 +108,19 @@ def test_every_page_is_laid_out_well_reached_by_all_and_runs_nothing_of_a_name(
     assert seen == Seen(hosts={urlsplit(rig.screen.url).netloc})
 
 
-def _look_at(screen: Screen, shots: list[Shot], seen: Seen, size: dict[str, int], theme: str, lang: str) -> None:
-    options = {"viewport": size, "locale": "en-GB"}
+def _look_at(screen: Screen, shots: list[Shot], seen: Seen, size: ViewportSize, theme: str, lang: str) -> None:
+    options: dict[str, Any] = {"viewport": size, "locale": "en-GB"}
     role = shots[0].role
     context = screen.context(role, **options) if role else screen.browser.new_context(**options)
     try:
-        kept = [{"name": f"cellrig_{name}", "value": value} for name, value in (("theme", theme), ("lang", lang))]
-        context.add_cookies([{**one, "domain": "127.0.0.1", "path": "/"} for one in kept])
+        keep(context, theme=theme, lang=lang)
         context.add_init_script(WATCHING)
         page = context.new_page()
         page.on("request", lambda request: seen.hosts.add(urlsplit(request.url).netloc))
-        page.on("dialog", lambda dialog: (seen.ran.append(dialog.message), dialog.dismiss()))
+        page.on("dialog", lambda dialog: seen.ran.append(dialog.message))
         page.on("pageerror", lambda err: seen.ran.append(str(err)))
         for shot in shots:
-            page.goto(shot.url)
-            shot.then(page)
+            shot.come_to(page)
             seen.layout += [f"{shot.name}: {fault}" for fault in page.evaluate(LAYOUT)]
             seen.access += [f"{shot.name}: {fault}" for fault in serious(page)]
             seen.ran += [f"{shot.name}: a label became a picture"] * page.locator("img[src=x]").count()
@@ -171,7 +170,7 @@ def test_rack_of_many_channels_fits_a_phone_and_a_wall(tmp_path: Path, rig: Prep
     """64 channels, names of 64 signs, thirty needs: nothing is cut off or lies over something else."""
     found: list[str] = []
     with told_racks(tmp_path, name) as urls:
-        for size in (PHONE, {"width": 1920, "height": 1080}):
+        for size in (PHONE, WALL):
             context = rig.screen.browser.new_context(viewport=size)
             page = context.new_page()
             for shot in told_shots(urls):

@@ -14,6 +14,7 @@ from orchestrator.dashboard.course_picture import CoursePicture, pictures
 from orchestrator.dashboard.order_form import LaunchForm, field_name, was_name
 from orchestrator.dashboard.pages import RigFacts, rig_time
 from orchestrator.dashboard.sentences import Speaker
+from orchestrator.dashboard.words import Words
 from protocols.normalised import plain
 
 _NBSP = "\N{NO-BREAK SPACE}"
@@ -72,12 +73,17 @@ class LaunchView:
         rig: RigFacts = getattr(request.app.state, "rig", RigFacts())
         return cls(Speaker(lang, rig.lab_zone, rig_time(request)), form, check)
 
+    def _label(self, name: str) -> str:
+        """Return the word of a value of recipes; its name for a parameter of one recipe."""
+        code = f"launch.set_{name}"
+        return self.speaker.t(code) if Words.load().has(code) else name
+
     @property
     def fields(self) -> list[FieldShown]:
         """The values that may be changed."""
         return [
             FieldShown(
-                label=str(one["name"]),
+                label=self._label(str(one["name"])),
                 name=field_name(one["keys"]),
                 was=was_name(one["keys"]),
                 value=self.form.set_value(one["keys"]) or one["value"] or "",

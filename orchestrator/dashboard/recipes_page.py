@@ -77,7 +77,7 @@ async def new_recipe(request: Request) -> Response:
     if of:
         taken = {item.name for item in await recipes(store, _USED)}
         text = renamed(written_files.named_file(store, _KIND, of, asked_version(request)).text, free_name(of, taken))
-    return await _editor(request, Draft(_KIND, text), request.query_params.get("cell", ""), copied=of)
+    return await _editor(request, Draft(_KIND, text), request.query_params.get("cell"), copied=of)
 
 
 @router.get("/recipes/{name}")
@@ -101,7 +101,7 @@ async def edit_recipe(name: str, request: Request) -> Response:
     if shown.newest is None:
         raise NoSuchThing(f"{name} was not written on this rig: copy it, and write the copy")
     draft = Draft(_KIND, shown.text, name, shown.newest, shown.newest)
-    return await _editor(request, draft, request.query_params.get("cell", ""))
+    return await _editor(request, draft, request.query_params.get("cell"))
 
 
 @router.post("/act/recipes")
@@ -119,7 +119,7 @@ async def act_recipes(request: Request) -> Response:
 
 
 async def _editor(
-    request: Request, draft: Draft, cell: str, refusal: Refusal | None = None, copied: str = ""
+    request: Request, draft: Draft, cell: str | None, refusal: Refusal | None = None, copied: str = ""
 ) -> Response:
     preview = await _preview(request, draft.text, cell)
     newest = Versions(request.app.state.stored(), _KIND).version_of(draft.of) if draft.of else None

@@ -10,12 +10,13 @@ import argparse
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from playwright.sync_api import BrowserContext, Page
 from playwright.sync_api import TimeoutError as NotInTime
 
 from tests.rack_screen import Screen, rack_screen
-from tests.screens.checks import LAYOUT, WATCHING
+from tests.screens.checks import LAYOUT, WATCHING, keep
 from tests.screens.pages import Shot, told_shots, true_shots
 from tests.screens.prepared import admin, prepare
 from tests.screens.told import told_racks
@@ -81,20 +82,16 @@ def _taken(screen: Screen, shots: list[Shot], width: int, theme: str, lang: str,
 
 
 def _context(screen: Screen, shot: Shot, size: dict[str, int], theme: str, lang: str) -> BrowserContext:
-    options = {"viewport": size, "locale": "en-GB", "java_script_enabled": shot.scripts}
+    options: dict[str, Any] = {"viewport": size, "locale": "en-GB", "java_script_enabled": shot.scripts}
     context = screen.context(shot.role, **options) if shot.role else screen.browser.new_context(**options)
     context.set_default_timeout(15_000)
-    kept = [{"name": f"cellrig_{name}", "value": value} for name, value in (("theme", theme), ("lang", lang))]
-    context.add_cookies([{**one, "domain": "127.0.0.1", "path": "/"} for one in kept])
+    keep(context, theme=theme, lang=lang)
     context.add_init_script(WATCHING)
     return context
 
 
 def _faults(page: Page, shot: Shot, file: Path) -> list[str]:
-    page.goto(shot.url)
-    if shot.scripts and page.locator("script[src*='frame.js']").count():
-        page.wait_for_selector('html[data-contact="live"]', state="attached")
-    shot.then(page)
+    shot.come_to(page)
     page.wait_for_timeout(150)
     page.screenshot(path=file, full_page=shot.whole)
     return list(page.evaluate(LAYOUT)) if shot.scripts else []

@@ -4,8 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from playwright.sync_api import BrowserContext
+
 _HERE = Path(__file__).parent
 # To be evaluated in a page once it has settled: gives sentences.
 LAYOUT = (_HERE / "layout.js").read_text("utf-8")
 # To be added to a window before its pages load.
 WATCHING = (_HERE / "watching.js").read_text("utf-8")
+
+
+def keep(context: BrowserContext, **chosen: str) -> None:
+    """Let a window have chosen a theme and a language before."""
+    for name, value in chosen.items():
+        context.add_cookies([{"name": f"cellrig_{name}", "value": value, "domain": "127.0.0.1", "path": "/"}])

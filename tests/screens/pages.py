@@ -28,6 +28,13 @@ class Shot:
     scripts: bool = True
     whole: bool = True
 
+    def come_to(self, page: Page) -> None:
+        """Open the page, and do what is done there once its scripts run."""
+        page.goto(self.url)
+        if self.scripts and page.locator("script[src*='frame.js']").count():
+            page.wait_for_selector('html[data-contact="live"]', state="attached")
+        self.then(page)
+
 
 def true_shots(prepared: Prepared) -> list[Shot]:
     """Return the pages of a prepared rig."""

@@ -6,23 +6,20 @@ const ANSWER_MS = 20000;
 
 // One key for one act of a person: the same order sent twice is carried out once.
 export const newKey = () =>
-  crypto.randomUUID?.() ?? [...crypto.getRandomValues(new Uint8Array(16))].map((n) => n.toString(16).padStart(2, "0")).join("");
+  [...crypto.getRandomValues(new Uint8Array(16))].map((n) => n.toString(16).padStart(2, "0")).join("");
 
 // Sends an order and gives {outcome: "sent" | "refused" | "not-sent" | "signed-out", status, body, sentence}.
-export async function order(path, body = {}, { method = "POST", key = newKey(), tell = true } = {}) {
-  const found = await send(path, body, method, key);
-  if (tell) {
-    const isGood = found.outcome === "sent";
-    toast(found.sentence, { stays: !isGood, closeText: t("common.close") });
-  }
+export async function order(path, body = {}, { key = newKey(), tell = true } = {}) {
+  const found = await send(path, body, key);
+  if (tell) toast(found.sentence, { stays: found.outcome !== "sent", closeText: t("common.close") });
   return found;
 }
 
-async function send(path, body, method, key) {
+async function send(path, body, key) {
   let answer;
   try {
     answer = await fetch(path, {
-      method,
+      method: "POST",
       headers: { "Content-Type": "application/json", "X-Cellrig": "1", "Idempotency-Key": key },
       body: JSON.stringify(body),
       signal: AbortSignal.timeout(ANSWER_MS),

@@ -66,7 +66,6 @@ for (const link of document.querySelectorAll("[data-keep]"))
     for (const other of document.querySelectorAll('[data-keep="theme"]')) other.hidden = other === link;
   });
 
-at("band-retry")?.addEventListener("click", () => live.retry());
 at("reload")?.addEventListener("click", () => location.reload());
 live.on("needs", showNeeds);
 live.on("hello", showRig);

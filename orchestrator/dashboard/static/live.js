@@ -106,11 +106,10 @@ function startAlone() {
       stream.run();
     }
   };
-  ask = (what) => what === "retry" ? stream?.retry() : stream?.stop();
+  ask = () => stream?.stop();
   document.addEventListener("visibilitychange", follow);
   follow();
 }
 
-export const retry = () => ask("retry");
 // Signing out ends the stream of all windows.
 export const end = () => ask("end");

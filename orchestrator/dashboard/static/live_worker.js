@@ -43,11 +43,6 @@ export class Stream {
     }
   }
 
-  retry() {
-    this.failures = 0;
-    this.wake?.();
-  }
-
   stop() {
     this.ended = true;
     this.abort?.abort();
@@ -134,7 +129,6 @@ if (typeof SharedWorkerGlobalScope !== "undefined" && self instanceof SharedWork
     ports.add(port);
     port.onmessage = ({ data }) => {
       if (data === "bye") ports.delete(port);
-      if (data === "retry") stream.retry();
       if (data === "end") stream.stop();
       if (!ports.size || stream.ended) {
         stream.stop();

@@ -18,7 +18,7 @@ let mine = null;
 // What came of an order is told once, and no more after the page is loaded again.
 const here = new URL(location.href);
 if (here.searchParams.has("told")) {
-  here.searchParams.delete("told");
+  for (const name of ["told", "mark"]) here.searchParams.delete(name);
   history.replaceState(null, "", here);
 }
 
