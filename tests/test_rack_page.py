@@ -131,6 +131,27 @@ def test_hold_and_resume_by_keyboard_alone(screen: Screen) -> None:
         expect(page.locator("#needs")).not_to_contain_text(HELD)
 
 
+def test_hold_that_came_under_an_open_dialog_is_not_ended_by_it(screen: Screen) -> None:
+    """The dialog asks about one hold: once the run was resumed and held again meanwhile, its answer is refused."""
+    run = screen.row(HELD)["run_id"]
+    with screen.program as program, screen.page() as page:
+
+        def give(order: str, state: str) -> None:
+            assert program.post(f"/api/v1/runs/{run}/{order}", json={"by": "ada"}).status_code == 200
+            screen.until(HELD, state)
+
+        give("hold", "holding")
+        tile(page, HELD, "holding").locator(".act-resume").click()
+        expect(page.locator("#ask")).to_be_visible()
+        give("resume", "running")
+        give("hold", "holding")
+        tile(page, HELD, "holding")
+        _choose(page, "Resume")
+        expect(page.locator("#toasts")).to_contain_text("has changed since you looked")
+        assert screen.row(HELD)["state"] == "holding"
+        give("resume", "running")
+
+
 def test_what_can_wait_is_put_off_with_a_reason(screen: Screen) -> None:
     """Without a reason nothing is put off; with one it leaves the list, and everybody sees who has put it off."""
     screen.until(HELD, "running")

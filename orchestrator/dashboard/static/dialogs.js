@@ -2,9 +2,8 @@
 import { make, t } from "./words.js";
 const DEAF_MS = 300;
 
-// Opens a <dialog> and gives what was chosen: the value of its button, "" for Escape. ``isValid`` is asked again at the
-// moment of the choice: a dialog that is bound to a run gives "" once another run is there.
-export function openDialog(dialog, { isValid = () => true } = {}) {
+// Opens a <dialog> and gives what was chosen: the value of its button, "" for Escape.
+export function openDialog(dialog) {
   return new Promise((chosen) => {
     const opened = performance.now(), before = document.activeElement;
     const isDeaf = (event) => performance.now() - opened < DEAF_MS || event.repeat === true;
@@ -15,7 +14,7 @@ export function openDialog(dialog, { isValid = () => true } = {}) {
       dialog.removeEventListener("cancel", cancelled);
       dialog.close();
       before?.focus?.();
-      chosen(isValid() ? value : "");
+      chosen(value);
     };
     const clicked = (event) => {
       const button = event.target.closest("button[value]");

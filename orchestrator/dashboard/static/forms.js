@@ -32,7 +32,6 @@ async function send(path, body, key) {
   if (answer.ok) return { outcome: "sent", status: answer.status, body: told, sentence: t("order.sent") };
   if (answer.status === 401) return { outcome: "signed-out", status: 401, body: told, sentence: t("order.signed_out") };
   const reason = told?.error ?? `HTTP ${answer.status}`;
-  // Nobody has refused it: the sentence says whether it was sent, or that what came of it is not known.
   if (answer.status === 503) return { outcome: "not-sent", status: 503, body: told, sentence: reason };
   return { outcome: "refused", status: answer.status, body: told, sentence: t("order.refused", { reason }) };
 }

@@ -1,5 +1,4 @@
 // The frame of every page: clock, mark of contact, count of needs, the band, theme and language.
-import "./held_keys.js";
 import { age, clock, moment } from "./numbers.js";
 import * as live from "./live.js";
 import { t } from "./words.js";

@@ -1,4 +1,5 @@
 // The page Launch: checks what is chosen while it changes, and lets a scanner's Enter go from field to field.
+import "./held_keys.js";
 import { t } from "./words.js";
 
 const CHECK_AFTER_MS = 300;

@@ -1,4 +1,5 @@
 // The page Launch list: checks what is pasted, and sends the list once.
+import "./held_keys.js";
 import { t } from "./words.js";
 
 const CHECK_AFTER_MS = 400;

@@ -5,8 +5,7 @@ export const NOT_MEASURED = "\u2013";
 const MINUS = "\u2212", SPACE = "\u00a0";
 const DAY_S = 86400, HOUR_S = 3600, MINUTE_S = 60;
 
-// No quantity here is so large: what a spoiled record says is shown as what it is.
-const LEAST_ABSURD = 1e15;
+const ABSURD = 1e15;
 
 const isNumber = (value) => typeof value === "number" && Number.isFinite(value);
 
@@ -20,22 +19,20 @@ function told(fixed, isNegative, unit, signed) {
 
 function fixed(value, decimals, unit, signed = true) {
   if (!isNumber(value)) return NOT_MEASURED;
-  if (Math.abs(value) >= LEAST_ABSURD) return absurd(value, unit, signed);
+  if (Math.abs(value) >= ABSURD) return absurd(value, unit, signed);
   return told(Math.abs(value).toFixed(decimals), value < 0, unit, signed);
 }
 
 function significant(value, digits, unit, signed = true, factor = 1) {
   if (!isNumber(value)) return NOT_MEASURED;
   const size = Math.abs(value * factor);
-  if (size >= LEAST_ABSURD) return absurd(value * factor, unit, signed);
+  if (size >= ABSURD) return absurd(value * factor, unit, signed);
   const exponent = size === 0 ? 0 : Number(size.toExponential(digits - 1).split("e")[1]);
   return told(size.toFixed(Math.min(100, Math.max(0, digits - 1 - exponent))), value < 0, unit, signed);
 }
 
-function absurd(value, unit, signed) {
-  if (!isNumber(value)) return NOT_MEASURED;
-  return (value < 0 ? MINUS : signed ? "+" : "") + Math.abs(value).toExponential(2) + SPACE + unit;
-}
+const absurd = (value, unit, signed) =>
+  isNumber(value) ? (value < 0 ? MINUS : signed ? "+" : "") + Math.abs(value).toExponential(2) + SPACE + unit : NOT_MEASURED;
 
 export const voltage = (v) => fixed(v, 4, "V");
 export const current = (a) =>
@@ -76,8 +73,7 @@ export function amount(name, value, zone = "UTC", now) {
       const [number, of] = significant(value, digits, unit, false, factor).split(SPACE);
       return (number.includes(".") ? number.replace(/\.?0+$/, "") : number) + SPACE + of;
     }
-  // A count is told to its last digit.
-  return Number.isInteger(value) ? String(value) : String(Number(value.toPrecision(6)));
+  return String(Number.isInteger(value) ? value : Number(value.toPrecision(6)));
 }
 
 const formats = new Map();

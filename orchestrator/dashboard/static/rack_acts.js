@@ -147,7 +147,7 @@ export function sentMark(row, tile) {
   tile.toggleAttribute("data-sent", sent.has(row.channel));
 }
 
-// Writes the question, and gives the runs that it names.
+// Gives the runs that it names.
 function fill(act, row) {
   const values = { run: row?.run_id ?? "", label: row?.label ?? row?.cell_in ?? "", channel: row?.channel ?? "" };
   const tests = [...live.rows.values()].filter((one) => one.actions.some((name) => name.startsWith("stop")));
