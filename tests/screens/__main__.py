@@ -16,7 +16,7 @@ from playwright.sync_api import BrowserContext, Page
 from playwright.sync_api import TimeoutError as NotInTime
 
 from tests.rack_screen import Screen, rack_screen
-from tests.screens.checks import LAYOUT, WATCHING, keep
+from tests.screens.checks import LAYOUT, WATCHING, keep, serious
 from tests.screens.pages import Shot, told_shots, true_shots
 from tests.screens.prepared import admin, prepare
 from tests.screens.told import told_racks
@@ -94,7 +94,7 @@ def _faults(page: Page, shot: Shot, file: Path) -> list[str]:
     shot.come_to(page)
     page.wait_for_timeout(150)
     page.screenshot(path=file, full_page=shot.whole)
-    return list(page.evaluate(LAYOUT)) if shot.scripts else []
+    return [*page.evaluate(LAYOUT), *serious(page)] if shot.scripts else []
 
 
 if __name__ == "__main__":
