@@ -107,7 +107,7 @@ def test_every_reason_that_calls_a_person_is_told_in_both_languages() -> None:
 # Names, units, files and what browsers are called: no words of ours.
 _DATA = re.compile(
     r"\b(cellrig|UTC|simulated-[\w-]+|coated-[\w-]+|bare-[\w-]+|conditioned-[\w-]+|[\w-]*li-(li|cu)[\w.-]*|lfp[\w.-]*"
-    r"|Etc|mA|mAh|mg|cm|mm|csv|CSV|png|svg|pdf|Python|httpx|python-httpx)\b|\d[\w.:-]*"
+    r"|Etc|mA|mAh|mg|cm|mm|csv|CSV|png|svg|pdf|Python|httpx|python-httpx)\b|\b(?=\w*\d)[0-9a-f]+\b|\d[\w.:-]*"
 )
 _PAGES = (
     *("/rack", "/rack?view=table", "/rack?ask=rack_stop", "/launch?channel=21-1-3", "/launch/list"),
