@@ -13,8 +13,11 @@ from typing import Any
 
 Row = tuple[Any, ...]
 
-NOT_OF_A_RUN = frozenset({"_sqlite_migrations", "archive", "archived_test"})
-"""Tables that tell how a store is laid out, and where it has put the records of runs."""
+NOT_OF_A_RUN = frozenset({"_sqlite_migrations", "archive", "archived_test", "written_version"})
+"""Tables that tell how a store is laid out, where it has put the records of runs, and what was written on the rig.
+
+The recipe and the cell of a run are packed as they were when it was ordered, whatever was written later.
+"""
 
 _OWN = "run_id = :run"
 _OF_TESTS = "test IN (SELECT id FROM test WHERE run_id = :run)"
