@@ -28,6 +28,7 @@ from benchmarks.rack import BENCH, UNIT, child, line_of
 from orchestrator.api.report_path import NOTICE_REPORTS_PATH
 from orchestrator.api.token import token_path
 from orchestrator.events import EventKind, Severity
+from orchestrator.rack.lock import owner_of
 
 _DEADLINE_S = 3.0
 # Beyond this factor over an idle loop control would be said to be delayed: a median of polls varies by as much.
@@ -84,14 +85,19 @@ def measure(size: Size) -> list[Figure]:
         with child("timed_service", str(bench), str(store)) as service:
             while not (url := line_of(service)).startswith("http"):
                 pass
-            clients = Clients(url, token_path(store).read_text("ascii").strip())
+            token = token_path(store).read_text("ascii").strip()
+            clients = Clients(url, token)
+            owner = owner_of(store)
+            assert owner is not None
+            # Only processes of the service report events, and only to control.
+            control = Clients(owner.url, token)
             if size is not Size.SMOKE:
                 start_runs(clients)
             spans = [_quiet(clients, size.of(20.0, 8.0, 2.0))]
-            sent_s, span = _alarms(clients, alarms)
+            sent_s, span = _alarms(control, alarms)
             spans.append(span)
             _wait(lambda: targets.first("works", f"alarm {alarms - 1}.") is not None)
-            spans.append(_flood(clients, flood, size.of(65.0, 12.0, 0.5)))
+            spans.append(_flood(control, flood, size.of(65.0, 12.0, 0.5)))
             assert service.stdin is not None
             assert service.stdout is not None
             service.stdin.close()
@@ -171,12 +177,12 @@ def _flood(clients: Clients, count: int, digest_s: float) -> tuple[float, float]
     return began_s, ended_s
 
 
-def _store(clients: Clients, sentence: str, severity: Severity, channel: str) -> None:
+def _store(control: Clients, sentence: str, severity: Severity, channel: str) -> None:
     """Have control store an event of a channel."""
     data = {"severity": severity, "channel": channel}
     report = {"kind": EventKind.NOTICES_FAILED, "sentence": sentence, "data": data}
-    link = http.client.HTTPConnection(clients.url.removeprefix("http://"), timeout=30)
-    headers = {"Authorization": f"Bearer {clients.token}", "Content-Type": "application/json"}
+    link = http.client.HTTPConnection(control.url.removeprefix("http://"), timeout=30)
+    headers = {"Authorization": f"Bearer {control.token}", "Content-Type": "application/json"}
     link.request("POST", NOTICE_REPORTS_PATH, json.dumps(report), headers)
     status = link.getresponse().status
     link.close()
