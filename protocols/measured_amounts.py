@@ -16,12 +16,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from itertools import product
-from typing import Annotated
+from typing import Annotated, cast
 
 from pydantic import Field
 
 from protocols.current_sign import Direction
-from protocols.program_steps import CcCv, ConstantCurrent, PoweredStep, Step
+from protocols.program_steps import ConstantCurrent, PoweredStep, Step
 
 
 class AmountKey(StrEnum):
@@ -132,9 +132,10 @@ def _with(step: Step, amount: MeasuredAmount, value: float) -> Step:
         raise TypeError(f"step {amount.step} passes no current")
     if amount.key is AmountKey.CAPACITY:
         return replace(step, until=replace(step.until, capacity_ah=value))
-    if not isinstance(step, ConstantCurrent | CcCv):
+    if not step.sets_current:
         raise TypeError(f"step {amount.step} sets no current")
-    return replace(step, current_a=value if step.direction is Direction.CHARGE else -value)
+    # Each kind that sets a current has it under this name.
+    return replace(cast(ConstantCurrent, step), current_a=value if step.direction is Direction.CHARGE else -value)
 
 
 def expected_of(steps: Sequence[Step], amount: MeasuredAmount) -> float:

@@ -59,7 +59,7 @@ def test_sound_store_has_nothing_wrong(sound: Path) -> None:
     assert {finding.check for finding in health.findings} == {
         "integrity", "layout", "references", "gaps", "runs", "intents", "programs", "records", "backup", "space", "log",
     }  # fmt: skip
-    assert health.layout == "0010_archives"
+    assert health.layout == "0012_versions"
     assert health.newest_backup_age_s == 60
     assert sound.read_bytes() == before
 

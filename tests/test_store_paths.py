@@ -18,10 +18,12 @@ from orchestrator.store.place import check_path
 
 COMMANDS = [
     ["status"], ["watch"], ["stop", "R000001"], ["hold", "R000001"], ["resume", "R000001"], ["ack", "R000001"],
+    ["note", "R000001", "pressed in again"],
     ["mounted", "R000001"], ["empty", "21-1-1"], ["runs"], ["show", "R000001"], ["spectra", "R000001"],
     ["import", __file__], ["plot", "R000001"], ["analyse", "R000001"], ["report", "R000001"],
     ["export", "R000001", "--to", "csv"], ["cell", "list"], ["cell", "show", "bare-lfp"],
-    ["store", "check"], ["store", "backup"], ["store", "upgrade"], ["recipe", "show", "--run", "R000001"],
+    ["store", "check"], ["store", "backup"], ["store", "upgrade"],
+    ["recipe", "show", "--run", "R000001"], ["recipe", "list"],
     ["recipe", "forecast", "--run", "R000001"],
     ["bench", "check"], ["serve", "--simulate"], ["morning"],
     ["archive", "R000001"], ["unarchive", "R000001"],
@@ -75,7 +77,9 @@ def test_no_command_is_left_out() -> None:
         if any("--store" in option.opts for option in command.params):
             yield words
 
-    for words in with_store(get_command(app), []):
+    # They name the store beside which the file of people is, and open that file alone.
+    of_people = {"people", "audit-log"}
+    for words in (words for words in with_store(get_command(app), []) if words[0] not in of_people):
         assert words in [command[: len(words)] for command in COMMANDS]
 
 

@@ -7,7 +7,7 @@ from math import isfinite
 from drivers.interfaces import Sample
 from orchestrator.api.models.rack import Sentence, Values
 from orchestrator.runs.run import Run
-from protocols.program_steps import ConstantCurrent, Loop, Purpose, RecordedStep
+from protocols.program_steps import Loop, Purpose, RecordedStep
 
 # Kinds of cell whose voltage by their current is a resistance.
 _SYMMETRIC = frozenset({"li-li"})
@@ -51,7 +51,9 @@ def present(run: Run) -> RecordedStep | None:
 def resistance_ohm(run: Run, last: Sample) -> float | None:
     """Return voltage by current of a Li/Li cell while a constant current passes; None where that is no resistance."""
     step = present(run)
-    if run.request.program.cell.kind not in _SYMMETRIC or not isinstance(step, ConstantCurrent):
+    if run.request.program.cell.kind not in _SYMMETRIC or step is None:
+        return None
+    if not step.sets_current or step.constant_a is None:
         return None
     if not isfinite(last.voltage_v) or not isfinite(last.current_a) or last.current_a == 0.0:
         return None
