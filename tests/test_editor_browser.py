@@ -43,6 +43,7 @@ def test_error_is_shown_at_its_line_and_saved_once_it_is_mended(served: ServedPa
     page.on("pageerror", lambda err: errors.append(str(err)))
     page.on("console", lambda told: errors.append(told.text) if "Content Security" in told.text else None)
     page.goto(f"{served.url}/recipes/mine/edit?cell=coated-li-li")
+    page.locator("form[data-listens]").wait_for()
     text = page.locator("#f-text")
     save = page.get_by_role("button", name="Save as version 2 of mine")
     text.fill(FIRST.replace("times: 2", "tmies: 2"))

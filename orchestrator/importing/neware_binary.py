@@ -9,9 +9,10 @@ from __future__ import annotations
 import logging
 import warnings
 import zipfile
+import zlib
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from orchestrator.importing.errors import ImportFailed
 from orchestrator.importing.files import named_as
@@ -114,10 +115,19 @@ class _Said(logging.Handler):
         self.sentences.append(record.getMessage())
 
 
+def _fastnda() -> Any:  # noqa: ANN401 - a module without types
+    """Return fastnda, without what it puts into zlib of the whole process: errors there are of another kind."""
+    kept = zlib.decompress, zlib.decompressobj
+    import fastnda
+    import fastnda.ndax
+
+    zlib.decompress, zlib.decompressobj = kept
+    return fastnda
+
+
 def _by_fastnda(path: Path, ending: str) -> tuple[pl.DataFrame, list[str]]:
     """Return what fastnda reads, and what it says. Raises ImportFailed for whatever goes wrong in it."""
-    import fastnda
-
+    fastnda = _fastnda()
     said, logger = _Said(), logging.getLogger("fastnda")
     was, logger.propagate = logger.propagate, False
     logger.addHandler(said)
@@ -173,8 +183,7 @@ def _columns(frame: pl.DataFrame) -> pl.DataFrame:
 
 def _facts(path: Path) -> dict[str, str]:
     """Return the cell's barcode or name and the tester's channel, as far as the file tells them in words."""
-    import fastnda
-
+    fastnda = _fastnda()
     try:
         told = fastnda.read_metadata(path)
     except Exception:  # noqa: BLE001 - no word of a file is needed

@@ -95,3 +95,5 @@ form.addEventListener("click", (event) => {
 });
 for (const kind of ["keyup", "click"]) text?.addEventListener(kind, helped);
 shown();
+// What is typed from now on is checked.
+form.dataset.listens = "";
